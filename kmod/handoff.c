@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The handoff: what happens to a P when its M leaves its CPU and comes back.
+ *
+ * When an M blocks outside of a critical section its P is changed in the M's own
+ * context, with the run queue's lock held. If there is work the P goes to a
+ * spare at once. If there is none the P becomes idle, with the M's index left
+ * in its word: nobody is woken, and the M takes it back when it runs again.
+ *
+ * No work is stranded (selftests: handoff, no_work_is_stranded). Who queues a
+ * goroutine does so first and looks for an idle P then; here a P is made idle
+ * first, and the queues are looked at again then. Both have a full barrier in
+ * between, so at least one of the two sees the other. Where there is work but no
+ * spare, @starving is set under the lock, and a spare looks at it under the
+ * lock before it sleeps.
+ */
+#include <linux/list.h>
+#include <linux/sched.h>
+
+#include "compat.h"
+#include "kgo.h"
+
+/* How many spares are looked at for one that last ran on this CPU. */
+#define KGO_SPARE_SCAN		8
+
+/* Raise an event. */
+void kgo_event(struct kgo_rt *rt, u32 events)
+{
+	lockdep_assert_held(&rt->lock);
+	rt->events |= events;
+	if (rt->waiter)
+		kgo_m_queue_wake(rt->waiter);
+}
+
+/**
+ * kgo_spare_pick() - choose the spare that is to get a P
+ * @rt: the runtime
+ * @here: for a P whose owner leaves this CPU, not for one besides it
+ *
+ * A spare wakes where it last ran, if that CPU is idle. A wake-up on the CPU that
+ * the blocked M leaves costs a fraction of one on another; a P that is to run
+ * besides the caller's is better off on another, and leaves the spares at hand
+ * for when the caller blocks. If there is none of the kind, the one parked last.
+ *
+ * Return: the spare, NULL if there is none.
+ */
+struct kgo_thread *kgo_spare_pick(struct kgo_rt *rt, bool here)
+{
+	struct kgo_thread *m;
+	int n = 0;
+
+	lockdep_assert_held(&rt->lock);
+	list_for_each_entry(m, &rt->spares, spare_node) {
+		if ((task_cpu(m->task) == raw_smp_processor_id()) == here)
+			return m;
+		if (++n == KGO_SPARE_SCAN)
+			break;
+	}
+	return list_first_entry_or_null(&rt->spares, struct kgo_thread,
+					spare_node);
+}
+
+/* A spare has been made the owner of a P. The caller wakes it. */
+void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason)
+{
+	struct kgo_rt *rt = spare->rt;
+
+	lockdep_assert_held(&rt->lock);
+	list_del_init(&spare->spare_node);
+	rt->nr_spare--;
+	WRITE_ONCE(rt->shared->nr_spare, rt->nr_spare);
+	WRITE_ONCE(spare->words->hold, p + 1);
+	spare->granted = p;
+	spare->reason = reason;
+	if (rt->nr_spare < rt->spare_low)
+		kgo_event(rt, KGO_EVENT_SPARES);
+}
+
+/* There is work for a P, but no spare: remember it, ask for an M. */
+void kgo_starve(struct kgo_rt *rt, u32 p)
+{
+	lockdep_assert_held(&rt->lock);
+	rt->starving++;
+	rt->starving_p = p;
+	kgo_event(rt, KGO_EVENT_SPARES);
+}
+
+/* Give the P of an M that leaves this CPU to a spare, and have that woken. */
+static void kgo_spare_hand(struct kgo_thread *spare, u32 p)
+{
+	u32 cpu = raw_smp_processor_id();
+
+	WRITE_ONCE(spare->words->cpu, task_cpu(spare->task) == cpu ? 0 : cpu + 1);
+	kgo_spare_grant(spare, p, KGO_PARK_HANDOFF);
+	kgo_m_queue_wake(spare);
+}
+
+/* Give the P that the current task's M owns to a spare. */
+static bool kgo_hand_over(struct kgo_thread *m, u32 p, u64 word)
+{
+	struct kgo_rt *rt = m->rt;
+	struct kgo_thread *spare;
+	bool done = false;
+
+	raw_spin_lock(&rt->lock);
+	spare = kgo_spare_pick(rt, true);
+	if (spare && kgo_p_change(rt, p, word, KGO_P_RUNNING, spare->index)) {
+		kgo_spare_hand(spare, p);
+		done = true;
+	}
+	raw_spin_unlock(&rt->lock);
+	return done;
+}
+
+/* An idle P turned out to have work: give it to a spare after all. */
+static void kgo_revive(struct kgo_rt *rt, u32 p)
+{
+	struct kgo_thread *spare;
+
+	raw_spin_lock(&rt->lock);
+	spare = kgo_spare_pick(rt, true);
+	if (!spare) {
+		kgo_starve(rt, p);
+		kgo_count(rt, no_spare);
+	} else if (kgo_p_take_idle(rt, p, spare->index)) {
+		kgo_spare_hand(spare, p);
+		kgo_count(rt, handoffs);
+	}
+	raw_spin_unlock(&rt->lock);
+}
+
+/**
+ * kgo_release_p() - the owner of a P blocks or dies: part them
+ * @m: the M, the current task's
+ * @p: its P
+ * @word: the P's word
+ *
+ * Return: false if the P's word was changed meanwhile, by the stand-in.
+ */
+bool kgo_release_p(struct kgo_thread *m, u32 p, u64 word)
+{
+	struct kgo_rt *rt = m->rt;
+
+	if (kgo_p_has_work(rt, p) && kgo_hand_over(m, p, word)) {
+		WRITE_ONCE(m->words->hold, KGO_HOLD_NONE);
+		kgo_count(rt, handoffs);
+		return true;
+	}
+
+	if (!kgo_p_change(rt, p, word, KGO_P_IDLE, m->index))
+		return false;
+	WRITE_ONCE(m->words->hold, KGO_HOLD_NONE);
+	/* Pairs with the barrier of who queues and then looks for an idle P. */
+	smp_mb();
+	if (kgo_p_has_work(rt, p) || kgo_p_has_work_elsewhere(rt, p))
+		kgo_revive(rt, p);
+	else
+		kgo_count(rt, idles);
+	return true;
+}
+
+static bool kgo_rt_usable(struct kgo_rt *rt)
+{
+	return !READ_ONCE(rt->closed) && current->mm == rt->mm;
+}
+
+/* The M sleeps. Stopped, traced and frozen threads keep their P. */
+static void kgo_blocked(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+	u64 word;
+	u32 p;
+
+	WRITE_ONCE(m->words->state, m->parked ? KGO_M_SPARE : KGO_M_BLOCKED);
+	if (m->parked || !kgo_rt_usable(rt) || !kgo_p_owned(m, &p, &word))
+		return;
+	if (READ_ONCE(m->words->critical)) {
+		kgo_count(rt, criticals);
+		return;
+	}
+	if (kgo_release_p(m, p, word)) {
+		m->lost = true;
+		m->returned = false;
+		m->lost_p = p;
+	}
+}
+
+static void kgo_sched_out(struct preempt_notifier *notifier,
+			  struct task_struct *next)
+{
+	struct kgo_thread *m = container_of(notifier, struct kgo_thread,
+					    notifier);
+	unsigned int state;
+
+	/* Who is being woken by now is as good as runnable. */
+	state = READ_ONCE(current->__state);
+	if (kgo_current_runnable() || state == TASK_RUNNING ||
+	    state == TASK_WAKING) {
+		WRITE_ONCE(m->words->state, KGO_M_PREEMPTED);
+		return;
+	}
+	if (state & TASK_DEAD)
+		kgo_m_died(m);
+	else if (!(state & (__TASK_STOPPED | __TASK_TRACED | TASK_FROZEN)) &&
+		 !kgo_current_frozen(state))
+		kgo_blocked(m);
+}
+
+/*
+ * The M runs again after its P was taken. It takes its own P back if nobody
+ * else has had it, or else any idle one. Without one it goes on and looks for a
+ * P in its next call of the library. A critical section is the library itself:
+ * it looks for a P on its own.
+ */
+static void kgo_returning(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+	int p;
+
+	if (READ_ONCE(m->words->hold) != KGO_HOLD_NONE) {
+		m->lost = false;
+		return;
+	}
+	if (READ_ONCE(m->words->critical) || !kgo_rt_usable(rt))
+		return;
+
+	if (kgo_p_retake(m, m->lost_p)) {
+		p = m->lost_p;
+		kgo_count(rt, retakes);
+	} else {
+		p = kgo_p_find_idle(rt, m->index);
+		if (p != KGO_NO_P)
+			kgo_count(rt, takes);
+	}
+	if (p != KGO_NO_P) {
+		WRITE_ONCE(m->words->hold, p + 1);
+		m->lost = false;
+		return;
+	}
+	WRITE_ONCE(m->words->state, KGO_M_RETURNING);
+	if (!m->returned) {
+		m->returned = true;
+		kgo_count(rt, returns);
+	}
+}
+
+static void kgo_sched_in(struct preempt_notifier *notifier, int cpu)
+{
+	struct kgo_thread *m = container_of(notifier, struct kgo_thread,
+					    notifier);
+
+	WRITE_ONCE(m->words->state, KGO_M_RUNNING);
+	if (m->lost)
+		kgo_returning(m);
+}
+
+struct preempt_ops kgo_preempt_ops = {
+	.sched_in	= kgo_sched_in,
+	.sched_out	= kgo_sched_out,
+};

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ps: who owns one, and whether there is work for it.
+ *
+ * The word of a P says it all (uapi/linux/kgo.h). An idle P also has a
+ * bit in the runtime's mask, which is a hint for who looks for one. The bit is
+ * set after the word was made idle, and cleared before the word is taken; who
+ * then fails to take the P looks at the word again and sets the bit again if
+ * the P is idle. So the bit of an idle P is clear only while somebody is about
+ * to set it, or to take the P.
+ *
+ * All run with the owner on this CPU and preemption disabled, or on an idle P.
+ */
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+
+#include "kgo.h"
+
+static u64 kgo_word(u64 old, u64 state, u32 m)
+{
+	u64 seq = (old >> KGO_P_SEQ_SHIFT) + 1;
+
+	return seq << KGO_P_SEQ_SHIFT | (u64)m << KGO_P_M_SHIFT | state;
+}
+
+static u64 kgo_word_state(u64 word)
+{
+	return word & KGO_P_STATE_MASK;
+}
+
+static u32 kgo_word_m(u64 word)
+{
+	return word >> KGO_P_M_SHIFT & KGO_P_M_MASK;
+}
+
+static unsigned long *kgo_idle_mask(struct kgo_rt *rt)
+{
+	return (unsigned long *)rt->shared->idle;
+}
+
+bool kgo_p_is_idle(struct kgo_rt *rt, u32 p)
+{
+	return kgo_word_state(READ_ONCE(kgo_rt_p(rt, p)->word)) == KGO_P_IDLE;
+}
+
+/**
+ * kgo_p_owned() - the P that an M holds
+ * @m: the M, the current task's
+ * @p: where its P's index goes
+ * @word: where that P's word goes
+ *
+ * Return: whether it holds one.
+ */
+bool kgo_p_owned(struct kgo_thread *m, u32 *p, u64 *word)
+{
+	u32 hold = READ_ONCE(m->words->hold) & ~KGO_HOLD_SUSPECT;
+
+	if (hold == KGO_HOLD_NONE || hold > m->rt->nr_p)
+		return false;
+	*p = hold - 1;
+	*word = READ_ONCE(kgo_rt_p(m->rt, *p)->word);
+	return kgo_word_state(*word) == KGO_P_RUNNING &&
+	       kgo_word_m(*word) == m->index;
+}
+
+/**
+ * kgo_p_change() - give a P another owner or state
+ * @rt: the runtime
+ * @p: the P
+ * @old: its word as it was seen
+ * @state: the new state
+ * @m: the new owner
+ *
+ * Return: false if the word had changed.
+ */
+bool kgo_p_change(struct kgo_rt *rt, u32 p, u64 old, u64 state, u32 m)
+{
+	u64 *word = &kgo_rt_p(rt, p)->word;
+
+	if (cmpxchg(word, old, kgo_word(old, state, m)) != old)
+		return false;
+	if (state == KGO_P_IDLE)
+		set_bit(p, kgo_idle_mask(rt));
+	return true;
+}
+
+/* Take a P if it is idle, and was so with the M @last, or with any if NULL. */
+static bool kgo_p_take(struct kgo_rt *rt, u32 p, const u32 *last, u32 m)
+{
+	u64 *word = &kgo_rt_p(rt, p)->word;
+	u64 old = READ_ONCE(*word);
+
+	if (kgo_word_state(old) != KGO_P_IDLE ||
+	    (last && kgo_word_m(old) != *last))
+		return false;
+	clear_bit(p, kgo_idle_mask(rt));
+	/* The bit first, then the word: see above. */
+	smp_mb__after_atomic();
+	if (kgo_p_change(rt, p, old, KGO_P_RUNNING, m))
+		return true;
+	if (kgo_p_is_idle(rt, p))
+		set_bit(p, kgo_idle_mask(rt));
+	return false;
+}
+
+/**
+ * kgo_p_retake() - take an idle P back
+ * @m: the M
+ * @p: the P that it owned last
+ *
+ * Return: false if the P is not idle or somebody else has owned it since.
+ */
+bool kgo_p_retake(struct kgo_thread *m, u32 p)
+{
+	return kgo_p_take(m->rt, p, &m->index, m->index);
+}
+
+/**
+ * kgo_p_take_idle() - take an idle P
+ * @rt: the runtime
+ * @p: the P
+ * @m: the new owner
+ *
+ * Return: false if the P is not idle.
+ */
+bool kgo_p_take_idle(struct kgo_rt *rt, u32 p, u32 m)
+{
+	return kgo_p_take(rt, p, NULL, m);
+}
+
+/**
+ * kgo_p_find_idle() - take any idle P
+ * @rt: the runtime
+ * @m: the new owner
+ *
+ * Return: the P, or KGO_NO_P.
+ */
+int kgo_p_find_idle(struct kgo_rt *rt, u32 m)
+{
+	unsigned long *mask = kgo_idle_mask(rt);
+	u32 p;
+
+	for_each_set_bit(p, mask, rt->nr_p) {
+		if (kgo_p_take_idle(rt, p, m))
+			return p;
+		/* A bit without an idle P: drop it, unless it is idle by now. */
+		clear_bit(p, mask);
+		/* The bit first, then the word: see above. */
+		smp_mb__after_atomic();
+		if (kgo_p_is_idle(rt, p))
+			set_bit(p, mask);
+	}
+	return KGO_NO_P;
+}
+
+static bool kgo_p_has_local_work(struct kgo_rt *rt, u32 p)
+{
+	struct kgo_p *words = kgo_rt_p(rt, p);
+
+	return READ_ONCE(words->runq_head) != READ_ONCE(words->runq_tail) ||
+	       READ_ONCE(words->runnext);
+}
+
+/* How many Ps user space uses of those that there are. */
+static u32 kgo_nr_p_used(struct kgo_rt *rt)
+{
+	u32 used = READ_ONCE(rt->shared->nr_p_used);
+
+	return used && used < rt->nr_p ? used : rt->nr_p;
+}
+
+static bool kgo_p_is_last(struct kgo_rt *rt, u32 p)
+{
+	u32 nr_p = kgo_nr_p_used(rt), other;
+
+	for (other = 0; other < nr_p; other++)
+		if (other != p &&
+		    kgo_word_state(READ_ONCE(kgo_rt_p(rt, other)->word)) >
+		    KGO_P_IDLE)
+			return false;
+	return true;
+}
+
+/**
+ * kgo_p_has_work() - is there something for a P to do while its owner blocks?
+ * @rt: the runtime
+ * @p: the P
+ *
+ * Goroutines in its own queue and in the global one. And the poller: if nobody
+ * sleeps in it, somebody must for this P's timers, and, once no P runs, for the
+ * goroutines that wait for file descriptors.
+ */
+bool kgo_p_has_work(struct kgo_rt *rt, u32 p)
+{
+	struct kgo_runtime *shared = rt->shared;
+
+	if (kgo_p_has_local_work(rt, p) || READ_ONCE(shared->globq_len))
+		return true;
+	if (READ_ONCE(shared->polling))
+		return false;
+	return READ_ONCE(kgo_rt_p(rt, p)->timers) ||
+	       (READ_ONCE(shared->net_waiters) && kgo_p_is_last(rt, p));
+}
+
+/**
+ * kgo_p_has_work_elsewhere() - could an idle P steal something?
+ * @rt: the runtime
+ * @p: the P
+ *
+ * Who queues a goroutine wakes an idle P, if there is one and nobody spins. So
+ * there can be goroutines that nobody was woken for only if this is the first
+ * P to become idle.
+ */
+bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p)
+{
+	u32 nr_p = kgo_nr_p_used(rt), other;
+	bool work = false;
+
+	if (READ_ONCE(rt->shared->nr_spinning))
+		return false;
+	for (other = 0; other < nr_p; other++) {
+		if (other == p)
+			continue;
+		if (kgo_p_is_idle(rt, other))
+			return false;
+		work |= kgo_p_has_local_work(rt, other);
+	}
+	return work;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a thread asks for: to be a spare, to have one woken, to be told.
+ *
+ * All can be interrupted by a signal and are then restarted, except that a spare
+ * that has been given a P returns with it: the signal is handled after that.
+ */
+#include <linux/list.h>
+#include <linux/sched/signal.h>
+
+#include "kgo.h"
+
+static void kgo_spare_add(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+
+	lockdep_assert_held(&rt->lock);
+	list_add(&m->spare_node, &rt->spares);
+	rt->nr_spare++;
+	WRITE_ONCE(rt->shared->nr_spare, rt->nr_spare);
+}
+
+static void kgo_spare_del(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+
+	lockdep_assert_held(&rt->lock);
+	list_del_init(&m->spare_node);
+	rt->nr_spare--;
+	WRITE_ONCE(rt->shared->nr_spare, rt->nr_spare);
+}
+
+/* A P with work had found no spare: take it, or another idle one. */
+static void kgo_feed(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+	int p;
+
+	lockdep_assert_held(&rt->lock);
+	if (!rt->starving)
+		return;
+	if (kgo_p_take_idle(rt, rt->starving_p, m->index))
+		p = rt->starving_p;
+	else
+		p = kgo_p_find_idle(rt, m->index);
+	if (p == KGO_NO_P) {
+		/* All have been taken by others. */
+		rt->starving = 0;
+		return;
+	}
+	rt->starving--;
+	kgo_spare_grant(m, p, KGO_PARK_IDLE);
+}
+
+int kgo_park(struct kgo_rt *rt, struct kgo_park *arg)
+{
+	struct kgo_thread *m = kgo_m_current(rt);
+	int ret = 0;
+	u64 word;
+	u32 p;
+
+	if (!m)
+		return -ESRCH;
+	if (arg->flags)
+		return -EINVAL;
+	if (kgo_p_owned(m, &p, &word))
+		return -EBUSY;
+	kgo_count(rt, parks);
+	WRITE_ONCE(m->words->hold, KGO_HOLD_NONE);
+	m->lost = false;
+
+	/* queue ourselves */
+	m->parked = true;
+	raw_spin_lock_irq(&rt->lock);
+	m->granted = KGO_NO_P;
+	kgo_spare_add(m);
+	kgo_feed(m);
+
+	/* sleep */
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (m->granted != KGO_NO_P || signal_pending(current))
+			break;
+		raw_spin_unlock_irq(&rt->lock);
+		schedule();
+		raw_spin_lock_irq(&rt->lock);
+	}
+	__set_current_state(TASK_RUNNING);
+
+	/* and finally, unqueue, unless that was done with the grant */
+	if (m->granted == KGO_NO_P) {
+		kgo_spare_del(m);
+		ret = -ERESTARTSYS;
+	}
+	arg->p = m->granted;
+	arg->reason = m->reason;
+	raw_spin_unlock_irq(&rt->lock);
+	m->parked = false;
+	return ret;
+}
+
+int kgo_wake(struct kgo_rt *rt, struct kgo_wake *arg)
+{
+	u32 reason = arg->flags & KGO_WAKE_SPINNING ? KGO_PARK_SPINNING :
+		KGO_PARK_WAKE;
+	struct kgo_thread *spare;
+	int ret = 0;
+
+	if (arg->flags & ~KGO_WAKE_SPINNING || arg->p >= rt->nr_p)
+		return -EINVAL;
+
+	raw_spin_lock_irq(&rt->lock);
+	spare = kgo_spare_pick(rt, false);
+	if (!spare) {
+		if (kgo_p_is_idle(rt, arg->p)) {
+			kgo_starve(rt, arg->p);
+			ret = -EAGAIN;
+		} else {
+			ret = -EBUSY;
+		}
+	} else if (kgo_p_take_idle(rt, arg->p, spare->index)) {
+		WRITE_ONCE(spare->words->cpu, 0);
+		kgo_spare_grant(spare, arg->p, reason);
+		kgo_m_get(spare);
+	} else {
+		ret = -EBUSY;
+	}
+	raw_spin_unlock_irq(&rt->lock);
+	if (ret)
+		return ret;
+
+	kgo_count(rt, wakes);
+	arg->m = spare->index;
+	wake_up_process(spare->task);
+	kgo_m_put(spare);
+	return 0;
+}
+
+int kgo_wait(struct kgo_rt *rt, struct kgo_wait *arg)
+{
+	struct kgo_thread *m = kgo_m_current(rt);
+	u32 wanted = arg->events;
+	u64 word;
+	u32 p;
+
+	if (!m)
+		return -ESRCH;
+	if (!wanted || wanted & ~(KGO_EVENT_SPARES | KGO_EVENT_M_DIED))
+		return -EINVAL;
+	if (kgo_p_owned(m, &p, &word))
+		return -EBUSY;
+	m->lost = false;
+
+	raw_spin_lock_irq(&rt->lock);
+	if (rt->waiter) {
+		raw_spin_unlock_irq(&rt->lock);
+		return -EBUSY;
+	}
+	rt->waiter = m;
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (rt->events & wanted || signal_pending(current))
+			break;
+		raw_spin_unlock_irq(&rt->lock);
+		schedule();
+		raw_spin_lock_irq(&rt->lock);
+	}
+	__set_current_state(TASK_RUNNING);
+	rt->waiter = NULL;
+	arg->events = rt->events & wanted;
+	rt->events &= ~arg->events;
+	raw_spin_unlock_irq(&rt->lock);
+	return arg->events ? 0 : -ERESTARTSYS;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUTEX_H
+#define FUTEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Wait while *word is val, for ns nanoseconds at most, for ever if negative. */
+void futex_wait(uint32_t *word, uint32_t val, int64_t ns);
+
+/* Wake n threads that wait on word. */
+void futex_wake(uint32_t *word, int n);
+
+/* All threads of the process pass a full barrier. False if the kernel can't do that. */
+bool membarrier_all(void);
+
+#endif /* FUTEX_H */

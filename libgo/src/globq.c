@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The global run queue: liburcu's wait-free queue. Putting never waits; taking
+ * is serialised by a lock. The length is in the shared words, where the kernel
+ * sees it: it is raised before a goroutine is queued, so it never says that
+ * there is none when there is one.
+ */
+#include <urcu/wfcqueue.h>
+
+#include "globq.h"
+#include "runq.h"
+#include "sched.h"
+
+static struct {
+	struct __cds_wfcq_head head cache_aligned;
+	struct lock take_lock;
+	struct cds_wfcq_tail tail cache_aligned;
+} globq;
+
+void globq_init(void)
+{
+	__cds_wfcq_init(&globq.head, &globq.tail);
+}
+
+static void globq_add_len(int32_t n)
+{
+	__atomic_fetch_add(&rt.shared->globq_len, n, __ATOMIC_SEQ_CST);
+}
+
+void globq_put(struct g *g)
+{
+	globq_add_len(1);
+	shadow_release(g);
+	cds_wfcq_node_init(&g->link);
+	cds_wfcq_enqueue(&globq.head, &globq.tail, &g->link);
+}
+
+/* A list is linked as a queue is, so it is made one and appended as a whole. */
+void globq_put_list(struct g_list *list)
+{
+	struct __cds_wfcq_head head;
+	struct cds_wfcq_tail tail;
+	struct g *g, *next;
+
+	if (!list->head)
+		return;
+	globq_add_len(list->len);
+	for (g = shadow_wanted() ? list->head : NULL; g; g = next) {
+		next = g_next(g);
+		shadow_release(g);
+	}
+	__cds_wfcq_init(&head, &tail);
+	head.node.next = &list->head->link;
+	tail.p = &list->tail->link;
+	__cds_wfcq_splice_blocking(&globq.head, &globq.tail, &head, &tail);
+	g_list_init(list);
+}
+
+static struct g *globq_take(void)
+{
+	struct cds_wfcq_node *node;
+	struct g *g;
+
+	node = __cds_wfcq_dequeue_nonblocking(&globq.head, &globq.tail);
+	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+		return NULL;
+	g = container_of(node, struct g, link);
+	shadow_acquire(g);
+	return g;
+}
+
+struct g *globq_get(struct p *p, uint32_t max)
+{
+	struct g *first, *g;
+	struct g_list rest;
+	uint32_t n, len;
+
+	if (!globq_len())
+		return NULL;
+
+	lock_acquire(&globq.take_lock);
+	len = globq_len();
+	n = len / procs() + 1;
+	if (n > len)
+		n = len;
+	if (max && n > max)
+		n = max;
+	if (n > RUNQ_SIZE / 2)
+		n = RUNQ_SIZE / 2;
+
+	g_list_init(&rest);
+	first = n ? globq_take() : NULL;
+	if (first) {
+		while (rest.len < n - 1 && (g = globq_take()))
+			g_list_add(&rest, g);
+		globq_add_len(-(int32_t)(rest.len + 1));
+	}
+	lock_release(&globq.take_lock);
+
+	runq_put_list(p, &rest);
+	return first;
+}

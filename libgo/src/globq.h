@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The global run queue: what does not fit into a P's, what has yielded, what
+ * plain threads and the poller make runnable.
+ */
+#ifndef GLOBQ_H
+#define GLOBQ_H
+
+#include "runtime.h"
+
+void globq_init(void);
+
+/* Queue one goroutine. Any thread; never waits. */
+void globq_put(struct g *g);
+
+/* Queue several. */
+void globq_put_list(struct g_list *list);
+
+/*
+ * Take a P's share, max at most if that is not 0: the first is returned, the
+ * others go to the P's own queue. Owner of the P only.
+ */
+struct g *globq_get(struct p *p, uint32_t max);
+
+static inline uint32_t globq_len(void)
+{
+	return __atomic_load_n(&rt.shared->globq_len, __ATOMIC_RELAXED);
+}
+
+#endif /* GLOBQ_H */

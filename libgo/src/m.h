@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: how Ms are made and how they end.
+ */
+#ifndef M_H
+#define M_H
+
+#include "runtime.h"
+
+/* Start another M; it parks at once. 0, or a negative errno. */
+int m_start(void);
+
+/* Before it parks: move to where it was missed as a spare. */
+void m_settle(struct m *m);
+
+/* Are there spares enough without this M? */
+bool m_is_surplus(const struct m *m);
+
+/* Free the Ms that have ended. Not from an M. */
+void m_free_ended(void);
+
+/* The thread that keeps enough spares ready. */
+int maker_start(void);
+void maker_join(void);
+
+#endif /* M_H */

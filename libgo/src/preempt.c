@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Preemption by signal.
+ *
+ * The monitor marks the M of a goroutine that has run for too long, and signals
+ * its thread. If the thread is in a critical section it goes on, and the goroutine
+ * yields at the section's end: every call of libgo has one. Else the goroutine is
+ * somewhere in its own code, in malloc() or in an endless loop, and stops right
+ * there: in the signal's handler, bound to its thread. Its P is given away and it
+ * queues for one in the global queue like others; when it gets one the handler
+ * returns.
+ *
+ * So a goroutine that is stopped keeps its thread, with all that the C library
+ * keeps there, and the locks that it holds stay held: who wants them waits as for
+ * a thread that the kernel has preempted.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <urcu/urcu-memb.h>
+
+#include "bound.h"
+#include "globq.h"
+#include "preempt.h"
+#include "proc.h"
+#include "sched.h"
+
+static struct sigaction before;	/* what was there */
+
+/* In the handler: stop the goroutine until it has a P again. */
+static void preempt_here(struct m *m)
+{
+	struct g *g = m->g;
+	bool locked = g->bound;
+
+	bound_begin(m, g);
+	__atomic_store_n(&g->preempted, true, __ATOMIC_RELAXED);
+	p_release(m);
+	__atomic_store_n(&g->status, G_RUNNABLE, __ATOMIC_RELAXED);
+	globq_put(g);	/* a full barrier */
+	sched_wake();
+	if (!bound_wait(m))
+		sched_leave(m);
+	if (!locked)
+		bound_end(m, g);
+	__atomic_store_n(&g->preempted, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&g->status, G_RUNNING, __ATOMIC_RELAXED);
+}
+
+static void preempt_handler(int signo, siginfo_t *info, void *context)
+{
+	struct m *m = m_self();
+	int saved = errno;
+
+	if (!m) {
+		if (before.sa_flags & SA_SIGINFO)
+			before.sa_sigaction(signo, info, context);
+		else if (before.sa_handler != SIG_IGN &&
+			 before.sa_handler != SIG_DFL)
+			before.sa_handler(signo);
+		return;
+	}
+	/* In a section: critical_exit() sees that there is something pending. */
+	if (__atomic_load_n(&m->words->critical, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&m->words->critical, 1, __ATOMIC_RELAXED);
+	barrier();
+	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&m->words->hold, __ATOMIC_RELAXED) == m->hold)
+		preempt_here(m);
+	barrier();
+	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELAXED);
+	errno = saved;
+}
+
+int preempt_start(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = preempt_handler,
+		.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK,
+	};
+
+	sigemptyset(&action.sa_mask);
+	return sigaction(PREEMPT_SIGNAL, &action, &before) ? -errno : 0;
+}
+
+void preempt_stop(void)
+{
+	sigaction(PREEMPT_SIGNAL, &before, NULL);
+}
+
+void preempt_m_begin(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, PREEMPT_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void preempt_m(uint32_t index)
+{
+	struct m *m;
+
+	__atomic_fetch_or(&rt.m_words[index].pending, PENDING_PREEMPT,
+			  __ATOMIC_SEQ_CST);
+	urcu_memb_read_lock();
+	m = rcu_dereference(rt.ms[index]);
+	if (m)
+		syscall(SYS_tgkill, getpid(), m->tid, PREEMPT_SIGNAL);
+	urcu_memb_read_unlock();
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Preemption: taking the P from a goroutine that runs too long.
+ */
+#ifndef PREEMPT_H
+#define PREEMPT_H
+
+#include <signal.h>
+
+#include "runtime.h"
+
+/* How long a goroutine may run while others wait for its P. */
+#define PREEMPT_SLICE	(10 * GO_MILLISECOND)
+
+/* As Go's: nobody else uses it, and it is ignored where it is not expected. */
+#define PREEMPT_SIGNAL	SIGURG
+
+/* In the pending word of an M, set by the monitor: yield. */
+#define PENDING_PREEMPT	1U
+
+/* Install the signal's handler, and put back what was there. */
+int preempt_start(void);
+void preempt_stop(void);
+
+/* On an M's thread: let the signal in. */
+void preempt_m_begin(void);
+
+/* Have the goroutine of a running M stop. The monitor only. */
+void preempt_m(uint32_t m);
+
+#endif /* PREEMPT_H */

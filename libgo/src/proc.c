@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The words of Ps.
+ *
+ * An idle P has a bit in a mask, a hint for who looks for one. It is set after
+ * the word was made idle and cleared before the word is taken; who then fails to
+ * take the P sets it again if the P is idle. So the bit of an idle P is clear
+ * only while somebody is about to set it, or to take the P.
+ */
+#include "proc.h"
+
+static __u64 *idle_bits(uint32_t p)
+{
+	return &rt.shared->idle[p / 64];
+}
+
+static void idle_set(uint32_t p)
+{
+	__atomic_fetch_or(idle_bits(p), 1ULL << p % 64, __ATOMIC_SEQ_CST);
+}
+
+static void idle_clear(uint32_t p)
+{
+	__atomic_fetch_and(idle_bits(p), ~(1ULL << p % 64), __ATOMIC_SEQ_CST);
+}
+
+bool p_change(struct p *p, uint64_t old, uint64_t state, uint32_t m)
+{
+	if (!__atomic_compare_exchange_n(&p->words->word, &old,
+					 p_word_next(old, state, m), false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	if (state == KGO_P_IDLE)
+		idle_set(p->index);
+	return true;
+}
+
+bool p_take_idle(struct p *p, uint32_t m)
+{
+	uint64_t word = p_word(p);
+
+	if (p_state(word) != KGO_P_IDLE)
+		return false;
+	idle_clear(p->index);
+	if (p_change(p, word, KGO_P_RUNNING, m))
+		return true;
+	if (p_state(p_word(p)) == KGO_P_IDLE)
+		idle_set(p->index);
+	return false;
+}
+
+void p_drop_hint(uint32_t p)
+{
+	idle_clear(p);
+	if (p_state(p_word(&rt.ps[p])) == KGO_P_IDLE)
+		idle_set(p);
+}
+
+struct p *p_find_idle(uint32_t first, uint32_t m)
+{
+	uint32_t i, nr_p = procs();
+
+	for (i = 0; i < nr_p; i++) {
+		uint32_t n = (first + i) % nr_p;
+
+		if (!(__atomic_load_n(idle_bits(n), __ATOMIC_RELAXED) &
+		      1ULL << n % 64))
+			continue;
+		if (p_take_idle(&rt.ps[n], m))
+			return &rt.ps[n];
+		p_drop_hint(n);
+	}
+	return NULL;
+}
+
+void p_release(struct m *m)
+{
+	struct p *p = m_p(m);
+	uint64_t word;
+
+	m->hold = M_NO_P;
+	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);
+	/* It is ours, running or suspect: the stand-in's monitor gives way. */
+	do {
+		word = p_word(p);
+	} while (!p_change(p, word, KGO_P_IDLE, m->index));
+}
+
+void p_hold(struct m *m, struct p *p)
+{
+	shadow_acquire(p);
+	m->hold = p->index + 1;
+	__atomic_store_n(&m->words->hold, m->hold, __ATOMIC_RELAXED);
+}
+
+bool p_any_idle(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < procs(); i += 64)
+		if (__atomic_load_n(idle_bits(i), __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+uint32_t p_count_idle(void)
+{
+	uint32_t i, n = 0, nr_p = procs();
+
+	for (i = 0; i < nr_p; i += 64) {
+		uint64_t bits = __atomic_load_n(idle_bits(i), __ATOMIC_RELAXED);
+
+		/* One that goes out of use is none of ours. */
+		if (nr_p - i < 64)
+			bits &= (1ULL << (nr_p - i)) - 1;
+		n += __builtin_popcountll(bits);
+	}
+	return n;
+}
+
+uint32_t p_idle_hint(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < procs(); i += 64) {
+		uint64_t bits = __atomic_load_n(idle_bits(i), __ATOMIC_RELAXED);
+
+		if (bits)
+			return i + __builtin_ctzll(bits);
+	}
+	return UINT32_MAX;
+}

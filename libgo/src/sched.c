@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler: which goroutine runs next, on which M.
+ *
+ * The rules are those of Go's proc.go. An M that holds a P and finds nothing in
+ * its queues spins: it looks for something to steal. At most half of the busy
+ * Ps spin. An M that finds nothing makes its P idle, and then becomes the poller
+ * or a spare.
+ *
+ * No wake-up is lost:
+ *  - Who makes a goroutine runnable queues it first, and then, if a P is idle
+ *    and nobody spins, has a spare woken with that P, which spins.
+ *  - Who makes a P idle does so first, and then looks at all queues again. If it
+ *    spun it leaves the count of spinning Ms before that, too.
+ *  Both have a full barrier in between, so at least one of them sees the other.
+ *  - A spinning M that finds work wakes another one before it runs it, if it was
+ *    the last: there may be more.
+ *  The kernel keeps the second rule when it makes the P of a blocked M idle
+ *  (kmod/handoff.c).
+ *
+ * A goroutine that stops running picks the next one itself and switches to it
+ * directly if there is one in its P's own queue; else it switches to the M's
+ * scheduler context, g0. What must wait until its stack is not in use any more
+ * is done by whoever is switched to (struct m's after).
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "assist.h"
+#include "bound.h"
+#include "fault.h"
+#include "goroutine.h"
+#include "globq.h"
+#include "gomaxprocs.h"
+#include "m.h"
+#include "netpoll.h"
+#include "preempt.h"
+#include "proc.h"
+#include "rand.h"
+#include "runq.h"
+#include "sched.h"
+#include "stack.h"
+#include "sysmon.h"
+
+/* How often the global queue is looked at first, in picks of a goroutine. */
+#define GLOBQ_TICKS	61
+
+/* How often a P looks whether a timer is due while its queue is not empty. */
+#define TIMER_TICKS	8
+
+/* Rounds over all Ps in which a spinning M tries to steal. */
+#define STEAL_ROUNDS	4
+
+/* ---- switching ------------------------------------------------------------- */
+
+struct m *switched(struct g *prev)
+{
+	struct m *m = m_self();
+	after_fn after = m->after;
+
+	shadow_switched(&m->g->shadow);
+	if (after) {
+		m->after = NULL;
+		after(prev, m->after_arg);
+	}
+	return m;
+}
+
+static struct m *switch_to(struct m *m, struct g *next)
+{
+	struct g *prev = m->g;
+
+	prev->err = *m->errno_loc;
+	if (!next->sp)
+		g_begin(m, next);
+	next->status = G_RUNNING;
+	m->g = next;
+	shadow_switch(&prev->shadow, &next->shadow);
+	prev = g_switch(prev, next);
+	m = switched(prev);
+	*m->errno_loc = m->g->err;
+	return m;
+}
+
+/* ---- critical sections ------------------------------------------------------- */
+
+static void after_requeue_global(struct g *prev, void *arg)
+{
+	(void)arg;
+	prev->status = G_RUNNABLE;
+	globq_put(prev);	/* a full barrier */
+	sched_wake();
+}
+
+/*
+ * The monitor suspects that this M is blocked (stand-in only): win the P back if
+ * it has not been taken yet. Returns whether the M has its P.
+ */
+static bool hold_confirm(struct m *m, uint32_t hold)
+{
+	struct p *p = &rt.ps[(hold & ~KGO_HOLD_SUSPECT) - 1];
+	uint64_t word = p_word(p);
+
+	for (;;) {
+		if (p_owner(word) != m->index)
+			return false;
+		if (p_state(word) == KGO_P_RUNNING)
+			break;
+		if (p_state(word) != KGO_P_SUSPECT)
+			return false;
+		if (p_change(p, word, KGO_P_RUNNING, m->index))
+			break;
+		word = p_word(p);
+	}
+	p_hold(m, p);
+	return true;
+}
+
+/*
+ * What critical_enter() does if the P is not the one that the M had: it was
+ * taken in a block, or another one was given at the end of it, or it was never
+ * there. Returns with a P; the goroutine may be on another M then.
+ */
+struct m *critical_resync(struct m *m)
+{
+	uint32_t hold = __atomic_load_n(&m->words->hold, __ATOMIC_RELAXED);
+	struct p *p;
+
+	if (m->words->critical > 1) {
+		/* Inside of a section only the monitor's mark can come. */
+		return m;
+	}
+	if (hold & KGO_HOLD_SUSPECT && hold_confirm(m, hold))
+		return m;
+	if (hold != KGO_HOLD_NONE && !(hold & KGO_HOLD_SUSPECT)) {
+		m->hold = hold;	/* the kernel has given it another P */
+		shadow_acquire(m_p(m));
+		return m;
+	}
+
+	m->hold = M_NO_P;
+	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);
+	p = p_find_idle(0, m->index);
+	if (p) {
+		p_hold(m, p);
+		sysmon_wake();
+		return m;
+	}
+	/* All are in use: this goroutine waits for its turn. */
+	m->after = after_requeue_global;
+	return switch_to(m, &m->g0);
+}
+
+/* The outermost section has ended, and the monitor asked for a yield meanwhile. */
+void critical_pending(struct m *m)
+{
+	if (m->words->critical)
+		return;
+	m = critical_enter(m);
+	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
+	m->after = after_requeue_global;
+	critical_exit(switch_to(m, &m->g0));
+}
+
+/* ---- waking ------------------------------------------------------------------- */
+
+static void spinning_begin(struct m *m)
+{
+	m->spinning = true;
+	__atomic_fetch_add(&rt.shared->nr_spinning, 1, __ATOMIC_SEQ_CST);
+}
+
+void sched_spinning_end(struct m *m)
+{
+	m->spinning = false;
+	__atomic_fetch_sub(&rt.shared->nr_spinning, 1, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Have an idle P run if there is one and nobody spins. The caller has queued
+ * something, with a full barrier after it.
+ */
+void sched_wake(void)
+{
+	uint32_t none = 0;
+	uint32_t p;
+
+	if (!p_any_idle() ||
+	    __atomic_load_n(&rt.shared->nr_spinning, __ATOMIC_SEQ_CST) ||
+	    !__atomic_compare_exchange_n(&rt.shared->nr_spinning, &none, 1,
+					 false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_RELAXED))
+		return;
+
+	/* On behalf of the M that is woken. */
+	while ((p = p_idle_hint()) != UINT32_MAX) {
+		int ret = rt.assist->wake(p, true);
+
+		if (!ret)
+			return;
+		if (ret == -EAGAIN)
+			break;	/* an M that parks takes it, and spins */
+		p_drop_hint(p);
+	}
+	__atomic_fetch_sub(&rt.shared->nr_spinning, 1, __ATOMIC_SEQ_CST);
+}
+
+void g_ready(struct m *m, struct g *g)
+{
+	if (unlikely(g->status == G_THREAD)) {
+		thread_ready(g);
+		return;
+	}
+	g->status = G_RUNNABLE;
+	if (m && m->hold != M_NO_P) {
+		runq_put(m_p(m), g, true);	/* a full barrier */
+	} else {
+		globq_put(g);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	}
+	sched_wake();
+	sysmon_wake();
+}
+
+void g_ready_list(struct m *m, struct g_list *list)
+{
+	struct g_list ready;
+	struct g *g;
+
+	g_list_init(&ready);
+	while ((g = g_list_pop(list))) {
+		if (unlikely(g->status == G_THREAD)) {
+			thread_ready(g);
+			continue;
+		}
+		g->status = G_RUNNABLE;
+		g_list_add(&ready, g);
+	}
+	if (!ready.head)
+		return;
+	if (ready.len == 1) {
+		g_ready(m, ready.head);
+		return;
+	}
+	if (m && m->hold != M_NO_P)
+		runq_put_list(m_p(m), &ready);
+	else
+		globq_put_list(&ready);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	sched_wake();
+	sysmon_wake();
+}
+
+void sched_timer_added(int64_t when)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* Without a poller somebody must become it: who finds nothing does. */
+	if (!netpoll_timer_added(when))
+		sched_wake();
+}
+
+/* ---- finding a goroutine --------------------------------------------------------- */
+
+/* From the P's own queue, or NULL. The quick way, on a goroutine's stack. */
+static struct g *pick_local(struct m *m)
+{
+	struct p *p = m_p(m);
+	struct kgo_p *w = p->words;
+	uint32_t tick = w->tick + 1;
+	struct g *g;
+
+	if (unlikely(__atomic_load_n(&rt.stopping, __ATOMIC_RELAXED) ||
+		     p->index >= procs() || m->g->bound ||
+		     (p->alone && procs_top() > 1)))
+		return NULL;	/* g0 sees to it */
+	if (unlikely(tick % GLOBQ_TICKS == 0) && globq_len())
+		return NULL;	/* its turn, g0 does that */
+	if (tick % TIMER_TICKS == 0 &&
+	    timers_first(&p->timers) != INT64_MAX &&
+	    timers_first(&p->timers) <= go_now())
+		return NULL;	/* g0 fires it */
+	g = runq_get(p);
+	if (!g)
+		return NULL;
+	__atomic_store_n(&w->tick, tick, __ATOMIC_RELAXED);
+	p_count(&p->switches, 1);
+	if (unlikely(g->bound)) {
+		m->picked = g;	/* g0 passes the P to its M */
+		return NULL;
+	}
+	return g;
+}
+
+/* Fire the own P's timers that are due. */
+static void timers_check(struct p *p)
+{
+	int64_t first = timers_first(&p->timers);
+	int64_t now;
+
+	if (first == INT64_MAX)
+		return;
+	now = go_now();
+	if (first <= now)
+		timers_run(&p->timers, now);
+}
+
+/* Look at all Ps in a random order; timers and runnext in the last round. */
+static struct g *steal(struct m *m)
+{
+	struct p *p = m_p(m);
+	int round;
+
+	for (round = 0; round < STEAL_ROUNDS; round++) {
+		bool last = round == STEAL_ROUNDS - 1;
+		uint32_t nr_p = procs_top(), start = rand_below(nr_p), i;
+
+		for (i = 0; i < nr_p; i++) {
+			struct p *victim = &rt.ps[(start + i) % nr_p];
+			struct g *g;
+
+			if (victim == p)
+				continue;
+			if (last) {
+				int64_t first = timers_first(&victim->timers);
+
+				if (first != INT64_MAX && first <= go_now() &&
+				    timers_run(&victim->timers, go_now())) {
+					g = runq_get(p);
+					if (g)
+						return g;
+				}
+			}
+			g = runq_steal(p, victim, last);
+			if (g)
+				return g;
+		}
+	}
+	return NULL;
+}
+
+/* Does any P's queue have something? */
+static bool work_in_runqs(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++)
+		if (!runq_empty(&rt.ps[i]))
+			return true;
+	return false;
+}
+
+int64_t sched_first_timer(void)
+{
+	int64_t first = INT64_MAX;
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++) {
+		int64_t t = timers_first(&rt.ps[i].timers);
+
+		if (t < first)
+			first = t;
+	}
+	return first;
+}
+
+/*
+ * The M has no P. Sleep in the poller if there is a timer and nobody does, and
+ * then take a P for what is due; if all are in use they will see to it.
+ */
+static void poll_as_poller(struct m *m)
+{
+	int64_t until;
+	struct p *p;
+
+	if (sched_first_timer() == INT64_MAX &&
+	    !__atomic_load_n(&rt.shared->net_waiters, __ATOMIC_SEQ_CST))
+		return;
+	if (!netpoll_enter())
+		return;
+	until = sched_first_timer();
+	netpoll_sleep(until);
+	netpoll_leave();
+
+	p = p_find_idle(0, m->index);
+	if (p) {
+		p_hold(m, p);
+		sysmon_wake();
+	}
+}
+
+/* Find something for the M's P, without waiting. */
+static struct g *find_now(struct m *m)
+{
+	struct p *p = m_p(m);
+	uint32_t busy;
+	struct g *g;
+
+	g = m->picked;
+	if (g) {
+		m->picked = NULL;
+		return g;
+	}
+	timers_check(p);
+	if ((p->words->tick + 1) % GLOBQ_TICKS == 0) {
+		g = globq_get(p, 1);
+		if (g)
+			return g;
+	}
+	g = runq_get(p);
+	if (g)
+		return g;
+	g = globq_get(p, 0);
+	if (g)
+		return g;
+
+	if (procs_top() == 1)
+		return NULL;
+	busy = procs() - p_count_idle();
+	if (!m->spinning) {
+		if (2 * __atomic_load_n(&rt.shared->nr_spinning,
+					__ATOMIC_RELAXED) >= busy)
+			return NULL;
+		spinning_begin(m);
+	}
+	return steal(m);
+}
+
+/*
+ * The M has found nothing: make its P idle, and look again. Who did not spin did
+ * so because others did; those will look at the Ps' queues. May return with a P.
+ */
+static void give_up(struct m *m)
+{
+	bool spun = m->spinning;
+	struct p *p;
+
+	p_release(m);
+	if (spun)
+		sched_spinning_end(m);
+	if (globq_len() || (spun && work_in_runqs())) {
+		p = p_find_idle(0, m->index);
+		if (p) {
+			p_hold(m, p);
+			if (spun)
+				spinning_begin(m);
+			return;
+		}
+	}
+	poll_as_poller(m);
+}
+
+static void m_park(struct m *m)
+{
+	uint32_t reason, p;
+
+	m_settle(m);
+	reason = rt.assist->park(m, &p);
+	p_hold(m, &rt.ps[p]);
+	/* Who woke it has counted it already. */
+	m->spinning = reason == KGO_PARK_SPINNING;
+	sysmon_wake();
+}
+
+/* Hold a P and return a goroutine for it; NULL if the runtime stops. */
+static struct g *find_runnable(struct m *m)
+{
+	for (;;) {
+		struct g *g;
+
+		if (m->hold == M_NO_P) {
+			if (m_is_surplus(m))
+				return NULL;
+			m_park(m);
+		}
+		if (__atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE))
+			return NULL;
+		if (unlikely(m_p(m)->index >= procs())) {
+			p_retire(m);
+			continue;
+		}
+		if (unlikely(m_p(m)->alone && procs_top() > 1))
+			p_meets_others(m_p(m));
+		g = find_now(m);
+		if (g) {
+			struct p *p = m_p(m);
+
+			__atomic_store_n(&p->words->tick, p->words->tick + 1,
+					 __ATOMIC_RELAXED);
+			p_count(&p->switches, 1);
+			return g;
+		}
+		give_up(m);
+	}
+}
+
+void sched_loop(struct m *m)
+{
+	struct g *g;
+
+	while (!m->retires &&
+	       (g = m->bound ? bound_wait(m) : find_runnable(m))) {
+		if (m->spinning) {
+			sched_spinning_end(m);
+			sched_wake();
+		}
+		if (unlikely(g->bound && g->bound != m))
+			bound_pass(m, g);
+		else
+			m = switch_to(m, g);
+	}
+}
+
+void sched_leave(struct m *m)
+{
+	m->after = NULL;
+	switch_to(m, &m->g0);
+	__builtin_unreachable();
+}
+
+bool sched_p_runs(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++) {
+		uint64_t state = p_state(p_word(&rt.ps[i]));
+
+		if (state != KGO_P_IDLE && state != KGO_P_DEAD)
+			return true;
+	}
+	return false;
+}
+
+bool sched_work_waits(void)
+{
+	return globq_len() || work_in_runqs() ||
+	       (!__atomic_load_n(&rt.shared->polling, __ATOMIC_SEQ_CST) &&
+		(sched_first_timer() != INT64_MAX ||
+		 __atomic_load_n(&rt.shared->net_waiters, __ATOMIC_SEQ_CST)));
+}
+
+/* ---- what goroutines do ------------------------------------------------------------ */
+
+static void after_overflow(struct g *prev, void *arg)
+{
+	(void)arg;
+	overflow_found(prev);
+}
+
+/* The report needs a stack that is not used up. */
+void stack_overflow(void)
+{
+	struct m *m = m_self();
+
+	m->after = after_overflow;
+	switch_to(m, &m->g0);
+	__builtin_unreachable();
+}
+
+struct m *g_park(struct m *m, enum wait_reason why, after_fn after, void *arg)
+{
+	struct g *next;
+
+	stack_check(m->g);
+	m->g->status = G_WAITING;
+	m->g->why = why;
+	m->after = after;
+	m->after_arg = arg;
+	next = pick_local(m);
+	return switch_to(m, next ? next : &m->g0);
+}
+
+static void after_requeue(struct g *prev, void *arg)
+{
+	(void)arg;
+	prev->status = G_RUNNABLE;
+	runq_put(m_p(m_self()), prev, false);
+}
+
+struct m *g_yield(struct m *m)
+{
+	struct g *next;
+
+	stack_check(m->g);
+	next = pick_local(m);
+	m->after = after_requeue;
+	return switch_to(m, next ? next : &m->g0);
+}
+
+/* Its stack may be used again at once: it goes to who runs next. */
+static void after_end(struct g *prev, void *arg)
+{
+	(void)arg;
+	g_free(m_self(), prev);
+}
+
+/* Leave the goroutine for the last time. */
+__attribute__((noreturn))
+static void end_to(struct m *m, struct g *next)
+{
+	m->after = after_end;
+	shadow_end(&m->g->shadow);
+	switch_to(m, next ? next : &m->g0);
+	__builtin_unreachable();
+}
+
+void g_end(struct m *m)
+{
+	struct g *next;
+
+	stack_check(m->g);
+	if (unlikely(m->g->bound)) {
+		/* The thread was made the goroutine's own: it ends, too. */
+		m->g->locks = 0;
+		bound_end(m, m->g);
+		m->retires = true;
+		next = NULL;
+	} else {
+		next = pick_local(m);
+	}
+	end_to(m, next);
+}
+
+struct m *g_end_or_next(struct m *m)
+{
+	struct g *next;
+
+	if (unlikely(m->g->bound))
+		g_end(m);
+	stack_check(m->g);
+	next = pick_local(m);
+	if (!next || !g_inherit(m, m->g, next))
+		end_to(m, next);
+	return m;
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Stacks, carved out of slabs: a slab is one mapping with stacks of one size, so
+ * that a million of them need few mappings. Pages are committed when they are
+ * touched.
+ *
+ * Below a stack of 16 KiB or more is a guard page, so an overflow faults. Where
+ * the kernel has MADV_GUARD_INSTALL (6.13) guards are free. Before that each
+ * one splits a mapping in two, and a process may have 65,530 by default, so
+ * mprotect() is used for the first GUARD_BUDGET stacks only. Where there is no
+ * guard the stack pointer is compared with the stack's end each time that the
+ * goroutine stops running; a smaller stack has a canary at its end, too
+ * (stack_check()). That is late, but not silent. Both are reported by fault.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "sched.h"
+#include "stack.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
+
+#define MADV_UNKNOWN	0x7fffffff	/* no kernel knows it */
+
+#define SLAB_SIZE	((size_t)4 << 20)
+/* Half a page: what a goroutine that waits has on its stack fits into the rest. */
+#define STACK_COLOURS	32
+
+#define STACK_TRIM_MIN	2	/* the class of 8 KiB */
+#define GUARD_BUDGET	16384	/* each may take two of the 65,530 mappings */
+
+/**
+ * struct slab - a mapping of stacks
+ * @next: the one made before it
+ * @fresh: the next one of its class with stacks that have not been used yet
+ * @base: lowest address
+ * @carve_end: below this its stacks have not been used yet
+ * @size: its size
+ * @class: of all its stacks
+ */
+struct slab {
+	struct slab *next;
+	struct slab *fresh;
+	char *base;
+	char *carve_end;
+	size_t size;
+	uint32_t class;
+};
+
+/**
+ * struct pool - the stacks of one class
+ * @free: that have been used before
+ * @low: the fewest there were since the last stack_trim(): so many, the last in
+ *	the list, have not been used since
+ * @fresh: slabs with stacks that have not been used yet
+ */
+struct pool {
+	struct stack_list free;
+	uint32_t low;
+	struct slab *fresh;
+};
+
+static struct {
+	struct lock lock;		/* guards all that follows */
+	struct pool pools[STACK_CLASSES];
+	struct slab *slabs;
+	uint64_t defaults;		/* stacks of the default class that there are;
+					 * read without the lock, too
+					 */
+	uint32_t guards;		/* made by mprotect() */
+	bool guards_known;		/* it is known whether */
+	bool no_guard_install;		/* the kernel is older than 6.13 */
+	uint64_t reserved cache_aligned;	/* promised stacks; without the lock */
+} stacks;
+
+int stack_class(size_t size)
+{
+	uint32_t class = 0;
+
+	if (!size)
+		return STACK_DEFAULT;
+	if (size > (size_t)1 << STACK_MAX_SHIFT)
+		return -EINVAL;
+	while (((size_t)1 << (STACK_MIN_SHIFT + class)) < size)
+		class++;
+	return class;
+}
+
+/* A user-mode emulator says yes to any advice; that would be no guard. */
+static bool guards_can_be_installed(char *lo, size_t page)
+{
+	return !shadow_reads_maps() && madvise(lo, page, MADV_UNKNOWN);
+}
+
+static bool stack_guard(char *lo)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	if (!stacks.guards_known) {
+		stacks.guards_known = true;
+		stacks.no_guard_install = !guards_can_be_installed(lo, page);
+	}
+	if (!stacks.no_guard_install) {
+		if (!madvise(lo, page, MADV_GUARD_INSTALL))
+			return true;
+		stacks.no_guard_install = true;
+	}
+	if (stacks.guards < GUARD_BUDGET && !mprotect(lo, page, PROT_NONE)) {
+		stacks.guards++;
+		return true;
+	}
+	return false;
+}
+
+/* A new slab for a class. With the lock held. */
+static int slab_make(uint32_t class)
+{
+	struct pool *pool = &stacks.pools[class];
+	size_t size = stack_size(class);
+	struct slab *slab;
+	char *base;
+
+	if (size < SLAB_SIZE)
+		size = SLAB_SIZE;
+	slab = malloc(sizeof(*slab));
+	if (!slab)
+		return -ENOMEM;
+	base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED) {
+		free(slab);
+		return -ENOMEM;
+	}
+	/* A huge page would commit 32 stacks for one. */
+	madvise(base, size, MADV_NOHUGEPAGE);
+
+	slab->next = stacks.slabs;
+	slab->fresh = pool->fresh;
+	slab->base = base;
+	slab->carve_end = base + size;
+	slab->size = size;
+	slab->class = class;
+	stacks.slabs = slab;
+	pool->fresh = slab;
+	if (class == STACK_DEFAULT)
+		__atomic_store_n(&stacks.defaults, stacks.defaults +
+				 size / stack_size(class), __ATOMIC_RELAXED);
+	shadow_map(base, size);
+	return 0;
+}
+
+/*
+ * How far below its end a stack begins. Stacks are at multiples of their size, and
+ * a cache has few places for what is at the same distance in each of many, so
+ * neighbours begin a line apart.
+ */
+static uintptr_t stack_colour(char *lo, uint32_t class)
+{
+	if (class < STACK_DEFAULT)
+		return 0;
+	return ((uintptr_t)lo >> (STACK_MIN_SHIFT + class)) % STACK_COLOURS *
+		CACHE_LINE;
+}
+
+/* The record of the stack at an address. */
+static struct stack *stack_at(char *lo, uint32_t class)
+{
+	return (struct stack *)(lo + stack_size(class) -
+				stack_colour(lo, class)) - 1;
+}
+
+/* One that was never used. With the lock held. */
+static struct stack *stack_carve(uint32_t class)
+{
+	struct pool *pool = &stacks.pools[class];
+	struct slab *slab = pool->fresh;
+	struct stack *s;
+	char *lo;
+
+	if (!slab) {
+		if (slab_make(class))
+			return NULL;
+		slab = pool->fresh;
+	}
+	slab->carve_end -= stack_size(class);
+	lo = slab->carve_end;
+	if (lo == slab->base)
+		pool->fresh = slab->fresh;
+
+	s = stack_at(lo, class);
+	s->lo = lo;
+	s->class = class;
+	if (stack_is_small(class))
+		*(uint64_t *)lo = STACK_CANARY;
+	else
+		s->guarded = stack_guard(lo);
+	s->valgrind_id = VALGRIND_STACK_REGISTER(lo, (char *)s);
+	return s;
+}
+
+/* One that was used before. With the lock held. */
+static struct stack *stack_reuse(struct pool *pool)
+{
+	struct stack *s = stack_list_pop(&pool->free);
+
+	if (s) {
+		if (s->trimmed && stack_is_small(s->class))
+			*(uint64_t *)s->lo = STACK_CANARY;
+		s->trimmed = false;
+		if (pool->free.len < pool->low)
+			pool->low = pool->free.len;
+	}
+	return s;
+}
+
+static struct stack *stack_take(uint32_t class)
+{
+	struct stack *s = stack_reuse(&stacks.pools[class]);
+
+	return s ? s : stack_carve(class);
+}
+
+struct stack *stack_alloc(uint32_t class)
+{
+	struct stack *s;
+
+	lock_acquire(&stacks.lock);
+	s = stack_take(class);
+	lock_release(&stacks.lock);
+	return s;
+}
+
+int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n)
+{
+	struct stack *s;
+
+	lock_acquire(&stacks.lock);
+	s = stack_take(class);
+	while (s) {
+		stack_list_push(list, s);
+		s = --n ? stack_reuse(&stacks.pools[class]) : NULL;
+	}
+	lock_release(&stacks.lock);
+	return list->head ? 0 : -ENOMEM;
+}
+
+/* Are there stacks for all that were promised, and as many as Ps keep? */
+static bool stacks_suffice(void)
+{
+	return __atomic_load_n(&stacks.defaults, __ATOMIC_RELAXED) >=
+	       __atomic_load_n(&stacks.reserved, __ATOMIC_RELAXED) +
+	       (uint64_t)procs_top() * (P_FREE_MAX + 1);
+}
+
+int stack_reserve(int64_t n)
+{
+	int ret = 0;
+
+	__atomic_add_fetch(&stacks.reserved, n, __ATOMIC_SEQ_CST);
+	if (n <= 0 || likely(stacks_suffice()))
+		return 0;
+	lock_acquire(&stacks.lock);
+	while (!ret && !stacks_suffice())
+		ret = slab_make(STACK_DEFAULT);
+	lock_release(&stacks.lock);
+	if (ret)
+		__atomic_sub_fetch(&stacks.reserved, n, __ATOMIC_SEQ_CST);
+	return ret;
+}
+
+void stack_free_one(struct stack *s)
+{
+	lock_acquire(&stacks.lock);
+	stack_list_push(&stacks.pools[s->class].free, s);
+	lock_release(&stacks.lock);
+}
+
+void stack_free_list(uint32_t class, struct stack_list *list)
+{
+	struct stack *s;
+
+	lock_acquire(&stacks.lock);
+	while ((s = stack_list_pop(list)))
+		stack_list_push(&stacks.pools[class].free, s);
+	lock_release(&stacks.lock);
+}
+
+/* ---- memory that is not needed ---------------------------------------------------- */
+
+/* All of a free stack but the guard and the page of its record. */
+static void stack_give_back(struct stack *s)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE);
+	uintptr_t from = (uintptr_t)s->lo + (s->guarded ? page : 0);
+	uintptr_t to = (uintptr_t)s & ~(page - 1);
+
+	if (!s->trimmed && from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+	s->trimmed = true;
+}
+
+/* Take those out that were not used since the last time: the list's end. */
+static struct stack_list stacks_take_idle(struct pool *pool)
+{
+	struct stack_list used = {}, idle;
+	uint32_t n = pool->free.len - pool->low;
+
+	while (n--)
+		stack_list_push(&used, stack_list_pop(&pool->free));
+	idle = pool->free;
+	pool->free = (struct stack_list){};
+	/* In the order that they had. */
+	while (used.head)
+		stack_list_push(&pool->free, stack_list_pop(&used));
+	return idle;
+}
+
+static void stack_list_append(struct stack_list *list, struct stack_list *more)
+{
+	if (!more->head)
+		return;
+	if (list->tail)
+		list->tail->next = more->head;
+	else
+		list->head = more->head;
+	list->tail = more->tail;
+	list->len += more->len;
+}
+
+void stack_trim(void)
+{
+	uint32_t class;
+
+	/* A stack of less is in one page with others. */
+	for (class = STACK_TRIM_MIN; class < STACK_CLASSES; class++) {
+		struct pool *pool = &stacks.pools[class];
+		struct stack_list idle;
+		struct stack *s;
+
+		lock_acquire(&stacks.lock);
+		idle = stacks_take_idle(pool);
+		lock_release(&stacks.lock);
+
+		for (s = idle.head; s; s = s->next)
+			stack_give_back(s);
+
+		lock_acquire(&stacks.lock);
+		stack_list_append(&pool->free, &idle);
+		pool->low = pool->free.len;
+		lock_release(&stacks.lock);
+	}
+}
+
+static void slab_forget_stacks(struct slab *slab)
+{
+	char *lo = slab->carve_end;
+
+	for (; lo < slab->base + slab->size; lo += stack_size(slab->class))
+		VALGRIND_STACK_DEREGISTER(stack_at(lo, slab->class)->valgrind_id);
+}
+
+void stack_destroy(void)
+{
+	struct slab *slab, *next;
+
+	for (slab = stacks.slabs; slab; slab = next) {
+		next = slab->next;
+		if (shadow_wanted())
+			slab_forget_stacks(slab);
+		shadow_unmap(slab->base, slab->size);
+		munmap(slab->base, slab->size);
+		free(slab);
+	}
+	stacks.slabs = NULL;
+	stacks.guards = 0;
+	stacks.defaults = 0;
+	stacks.reserved = 0;
+	memset(stacks.pools, 0, sizeof(stacks.pools));
+}

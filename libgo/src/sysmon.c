@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The monitor. At each look it takes the Ps whose owners are blocked while there
+ * is work for them (retake.c).
+ *
+ * Looks follow each other at twice the distance of the ones before, from the
+ * assist's patience to its greatest patience, and begin anew when a look found
+ * something to do. The monitor can be woken while it sleeps: if no P runs, by who
+ * makes one run; else, every now and then, by who queues a goroutine, which might
+ * be stuck behind an owner that is about to block. So a program that does nothing
+ * has no monitor either, and in one that is busy a look is due soon after a
+ * goroutine was queued.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <urcu/urcu-memb.h>
+
+#include "assist.h"
+#include "deadlock.h"
+#include "futex.h"
+#include "globq.h"
+#include "gomaxprocs.h"
+#include "m.h"
+#include "netpoll.h"
+#include "preempt.h"
+#include "proc.h"
+#include "retake.h"
+#include "runq.h"
+#include "sched.h"
+#include "stack.h"
+#include "sysmon.h"
+#include "thread.h"
+#include "trace.h"
+
+/* Looks that follow a wake-up at once: a sleep takes longer than they do. */
+#define EAGER_LOOKS	4
+
+/* Looks at the shortest distance before it grows, as in Go. */
+#define STEADY_LOOKS	50
+
+/*
+ * How long before a timer that ends the sleep of all the monitor wakes, if that was
+ * a long one: what runs then may block at once, and a thread comes to its CPU some
+ * time after what woke it.
+ */
+#define EARLY		(100 * GO_MICROSECOND)
+#define LONG_SLEEP	(2 * GO_MILLISECOND)
+
+/* What need not be done often; the periods of Go's monitor, but for the first. */
+#define PROCS_PERIOD	(1 * GO_SECOND)
+#define RECLAIM_PERIOD	(120 * GO_SECOND)
+#define TRIM_PERIOD	(300 * GO_SECOND)
+
+/* Looks at what may be a deadlock, until only each SLEEP_MAX. */
+#define DEADLOCK_LOOKS	100
+#define DEADLOCK_PERIOD	(100 * GO_MILLISECOND)
+
+/* The longest sleep of all, so that this is done in a program that sleeps, too. */
+#define SLEEP_MAX	(60 * GO_SECOND)
+
+/* How often who queues a goroutine may wake it. */
+#define WAKE_REST	(2 * GO_MILLISECOND)
+
+uint32_t sysmon_asleep;
+
+static pthread_t sysmon_thread;
+
+void sysmon_wake_slow(void)
+{
+	if (__atomic_exchange_n(&sysmon_asleep, 0, __ATOMIC_SEQ_CST))
+		futex_wake(&sysmon_asleep, 1);
+}
+
+static bool stopping(void)
+{
+	return __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE);
+}
+
+static bool p_has_work(const struct p *p)
+{
+	return !runq_empty(p) || globq_len() ||
+		(timers_first(&p->timers) != INT64_MAX &&
+		 !__atomic_load_n(&rt.shared->polling, __ATOMIC_RELAXED));
+}
+
+static bool work_waits(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++)
+		if (p_has_work(&rt.ps[i]))
+			return true;
+	return false;
+}
+
+/* What a look at the Ps has found. */
+enum look {
+	LOOK_ASLEEP,	/* no P that runs */
+	LOOK_IDLE,	/* no work behind an owner */
+	LOOK_WAITS,	/* some, and its owner runs */
+	LOOK_TOOK,	/* some, and its owner was blocked */
+};
+
+/* A P that has work runs: take it if its owner is blocked, or ask for it. */
+static enum look p_look(struct p *p, uint64_t word, struct watch *w, int64_t now)
+{
+	int64_t slice = watch_slice(w, p, word, now);
+
+	if (slice >= rt.assist->retake_after && retake(p, word, w))
+		return LOOK_TOOK;
+	if (slice >= PREEMPT_SLICE && !m_blocked(p_owner(word), w)) {
+		preempt_m(p_owner(word));
+		w->since = now;
+	}
+	return LOOK_WAITS;
+}
+
+/* Look at each P, and take those whose owners are blocked. */
+static enum look sysmon_look(struct watch *watches)
+{
+	enum look found = LOOK_ASLEEP;
+	int64_t now = go_now();
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++) {
+		struct p *p = &rt.ps[i];
+		uint64_t word = p_word(p);
+		enum look here = LOOK_IDLE;
+
+		if (p_state(word) == KGO_P_IDLE || p_state(word) == KGO_P_DEAD)
+			continue;
+		if (p_state(word) == KGO_P_RUNNING && p_has_work(p))
+			here = p_look(p, word, &watches[i], now);
+		if (here == LOOK_TOOK)
+			__atomic_fetch_add(&rt.retakes, 1, __ATOMIC_RELAXED);
+		if (here > found)
+			found = here;
+	}
+	return found;
+}
+
+/*
+ * Look at the owners of Ps without a reason: after a long sleep the first look is
+ * a slow one, so it is better made before it counts.
+ */
+static void sysmon_warm_up(struct watch *watches)
+{
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++) {
+		uint64_t word = p_word(&rt.ps[i]);
+
+		if (p_state(word) == KGO_P_RUNNING)
+			m_blocked(p_owner(word), &watches[i]);
+	}
+}
+
+/* ---- sleeping --------------------------------------------------------------------- */
+
+/*
+ * Sleep, but let sysmon_wake() end it, unless what would have has come since the
+ * last look, which found @found. Returns whether it did end it.
+ */
+static bool sysmon_doze(int64_t ns, enum look found)
+{
+	bool woken = false;
+
+	/* Pairs with the barrier of who queues a goroutine or takes a P. */
+	__atomic_store_n(&sysmon_asleep, 1, __ATOMIC_SEQ_CST);
+	if (!stopping() && (found != LOOK_ASLEEP || !sched_p_runs()) &&
+	    (found != LOOK_IDLE || !work_waits())) {
+		futex_wait(&sysmon_asleep, 1, ns);
+		woken = !__atomic_load_n(&sysmon_asleep, __ATOMIC_SEQ_CST);
+	}
+	__atomic_store_n(&sysmon_asleep, 0, __ATOMIC_SEQ_CST);
+	return woken;
+}
+
+/* Sleep; only the end of the runtime ends it. */
+static void sysmon_nap(int64_t ns)
+{
+	futex_wait(&rt.stopping, 0, ns);
+}
+
+/**
+ * struct pace - when to look next
+ * @delay: how long to sleep before
+ * @idle_looks: looks in a row at which no P ran
+ * @woken: when who queued a goroutine woke the monitor last
+ * @eager: looks that are to follow at once while work waits
+ * @steady: looks after which the distance does not grow yet
+ * @deadlock_looks: looks in a row at what may be a deadlock
+ * @dead: the last look found one
+ * @dead_words: p_words_sum() then
+ */
+struct pace {
+	int64_t delay;
+	uint32_t idle_looks;
+	int64_t woken;
+	uint32_t eager;
+	uint32_t steady;
+	uint32_t deadlock_looks;
+	bool dead;
+	uint64_t dead_words;
+};
+
+/* Handoff depends on the monitor; else it need not hurry. */
+static bool must_hurry(void)
+{
+	return !rt.assist->retake_after;
+}
+
+static void pace_begin(struct pace *pace)
+{
+	pace->delay = rt.assist->patience;
+	pace->eager = must_hurry() ? EAGER_LOOKS : 0;
+	pace->steady = must_hurry() ? STEADY_LOOKS : 0;
+}
+
+/* In a look's distance at the earliest, so who queues does not pay often. */
+static bool may_be_woken(const struct pace *pace)
+{
+	int64_t rest = must_hurry() ? WAKE_REST : rt.assist->patience;
+
+	return go_now() - pace->woken >= rest;
+}
+
+/* Longer and longer, but never longer than a slice while work waits. */
+static void pace_slow(struct pace *pace, enum look found)
+{
+	int64_t most = rt.assist->patience_max;
+
+	if (pace->steady) {
+		pace->steady--;
+		return;
+	}
+	if (found == LOOK_WAITS && most > PREEMPT_SLICE)
+		most = PREEMPT_SLICE;
+	pace->delay *= 2;
+	if (pace->delay > most)
+		pace->delay = most;
+}
+
+/*
+ * Report a deadlock that two looks have found, with nothing in between. If there may
+ * be one soon, look again a little later, a few times. Returns when.
+ */
+static int64_t deadlock_until(struct pace *pace, int64_t until)
+{
+	enum deadlock found = deadlock_look();
+	uint64_t words = p_words_sum();
+
+	if (found == DEADLOCK && pace->dead && pace->dead_words == words)
+		deadlock_report();
+	pace->dead = found == DEADLOCK;
+	pace->dead_words = words;
+	if (pace->dead || (found == DEADLOCK_UNLESS &&
+			   pace->deadlock_looks++ < DEADLOCK_LOOKS))
+		until = go_now() + DEADLOCK_PERIOD;
+	return until;
+}
+
+/*
+ * No P runs: sleep until one does. If a timer will make one run, until shortly
+ * before: a monitor that is woken by what it runs would come late.
+ */
+static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
+{
+	int64_t first = must_hurry() ? sched_first_timer() : INT64_MAX;
+	int64_t until = go_now() + SLEEP_MAX, ns;
+
+	if (first != INT64_MAX && first - go_now() > LONG_SLEEP)
+		first -= EARLY;
+	if (rt.deadlock)
+		until = deadlock_until(pace, until);
+	if (until > first)
+		until = first;
+	if (until > trace_check())
+		until = trace_check();
+	ns = until - go_now();
+	if (ns < rt.assist->patience)
+		ns = rt.assist->patience;
+	if (sysmon_doze(ns, LOOK_ASLEEP))
+		pace->deadlock_looks = 0;
+	pace_begin(pace);
+	sysmon_warm_up(watches);
+}
+
+/* Sleep until the next look. */
+static void sysmon_sleep(struct pace *pace, enum look found,
+			 struct watch *watches)
+{
+	if (found == LOOK_TOOK)
+		pace_begin(pace);
+	if (found != LOOK_ASLEEP) {
+		pace->idle_looks = 0;
+	} else if (++pace->idle_looks > rt.assist->idle_looks) {
+		sysmon_sleep_idle(pace, watches);
+		return;
+	}
+	if (found == LOOK_WAITS && pace->eager) {
+		pace->eager--;
+		sched_yield();
+		return;
+	}
+
+	if (!may_be_woken(pace)) {
+		sysmon_nap(pace->delay);
+	} else if (sysmon_doze(pace->delay, found)) {
+		pace->woken = go_now();
+		pace_begin(pace);
+		return;
+	}
+	pace_slow(pace, found);
+}
+
+/* ---- upkeep --------------------------------------------------------------------- */
+
+/**
+ * struct upkeep - when what need not be done often is due next
+ * @procs: to see whether the CPUs have changed
+ * @reclaim: to free Ms that have ended
+ * @trim: to give back stacks that were not used since
+ */
+struct upkeep {
+	int64_t procs;
+	int64_t reclaim;
+	int64_t trim;
+};
+
+static bool is_due(int64_t *when, int64_t now, int64_t period)
+{
+	if (now < *when)
+		return false;
+	*when = now + period;
+	return true;
+}
+
+static void sysmon_upkeep(struct upkeep *u)
+{
+	int64_t now = go_now();
+
+	if (is_due(&u->procs, now, PROCS_PERIOD))
+		procs_follow();
+	if (is_due(&u->reclaim, now, RECLAIM_PERIOD))
+		m_free_ended();
+	if (is_due(&u->trim, now, TRIM_PERIOD))
+		stack_trim();
+}
+
+static struct upkeep upkeep_begin(void)
+{
+	int64_t now = go_now();
+
+	return (struct upkeep){
+		.procs = now + PROCS_PERIOD,
+		.reclaim = now + RECLAIM_PERIOD,
+		.trim = now + TRIM_PERIOD,
+	};
+}
+
+/* ---- the thread ------------------------------------------------------------------ */
+
+static void watches_free(struct watch *watches)
+{
+	uint32_t i;
+
+	for (i = 0; i < rt.nr_p_max; i++)
+		watch_destroy(&watches[i]);
+	free(watches);
+}
+
+static void *sysmon_main(void *arg)
+{
+	struct pace pace = { .delay = rt.assist->patience };
+	struct upkeep upkeep = upkeep_begin();
+	struct watch *watches = arg;
+
+	thread_begin("go-sysmon");
+	urcu_memb_register_thread();
+	trace_start();
+	while (!stopping()) {
+		trace_check();
+		sysmon_upkeep(&upkeep);
+		sysmon_sleep(&pace, sysmon_look(watches), watches);
+	}
+	urcu_memb_unregister_thread();
+	watches_free(watches);
+	return NULL;
+}
+
+int sysmon_start(void)
+{
+	struct watch *watches = calloc(rt.nr_p_max, sizeof(*watches));
+	uint32_t i;
+	int ret;
+
+	if (!watches)
+		return -ENOMEM;
+	for (i = 0; i < rt.nr_p_max; i++)
+		watch_init(&watches[i]);
+	sysmon_asleep = 0;
+	ret = thread_start(&sysmon_thread, sysmon_main, watches);
+	if (ret)
+		watches_free(watches);
+	return ret;
+}
+
+/* The runtime is stopping. */
+void sysmon_join(void)
+{
+	futex_wake(&rt.stopping, 1);
+	sysmon_wake_slow();
+	pthread_join(sysmon_thread, NULL);
+}

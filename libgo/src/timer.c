@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Timers: a heap of four children a node for each P.
+ *
+ * Any P may fire any heap's timers; a timer stays in the heap it was started in
+ * until it fires or is stopped. A heap's lock is the innermost of those of
+ * channels, tickers and contexts, but what makes a goroutine may take those of its
+ * pools inside it.
+ *
+ * A timer may outlive the runtime, and be stopped then: one that is in no heap does
+ * not point to one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sched.h"
+#include "timer.h"
+
+#define HEAP_CHILDREN	4
+
+void timers_init(struct timers *ts, struct p *p)
+{
+	*ts = (struct timers){ .first = INT64_MAX, .p = p };
+}
+
+/* It is out of the heap, and has fired. The last access to it. */
+static void timer_leave(struct timer *t)
+{
+	t->pos = TIMER_OFF;
+	__atomic_store_n(&t->heap, NULL, __ATOMIC_RELEASE);
+}
+
+void timers_destroy(struct timers *ts)
+{
+	uint32_t i;
+
+	for (i = 0; i < ts->len; i++)
+		timer_leave(ts->heap[i].timer);
+	free(ts->heap);
+	ts->heap = NULL;
+}
+
+void timer_make(struct timer *t, timer_fn fire, timer_late_fn late)
+{
+	*t = (struct timer){ .fire = fire, .late = late, .pos = TIMER_OFF };
+}
+
+static void heap_set(struct timers *ts, uint32_t pos, struct timer_entry e)
+{
+	ts->heap[pos] = e;
+	e.timer->pos = pos;
+}
+
+static void heap_up(struct timers *ts, uint32_t pos, struct timer_entry e)
+{
+	while (pos) {
+		uint32_t parent = (pos - 1) / HEAP_CHILDREN;
+
+		if (ts->heap[parent].when <= e.when)
+			break;
+		heap_set(ts, pos, ts->heap[parent]);
+		pos = parent;
+	}
+	heap_set(ts, pos, e);
+}
+
+static void heap_down(struct timers *ts, uint32_t pos, struct timer_entry e)
+{
+	for (;;) {
+		uint32_t child = pos * HEAP_CHILDREN + 1;
+		uint32_t end = child + HEAP_CHILDREN;
+		uint32_t least = child;
+
+		if (child >= ts->len)
+			break;
+		if (end > ts->len)
+			end = ts->len;
+		while (++child < end)
+			if (ts->heap[child].when < ts->heap[least].when)
+				least = child;
+		if (ts->heap[least].when >= e.when)
+			break;
+		heap_set(ts, pos, ts->heap[least]);
+		pos = least;
+	}
+	heap_set(ts, pos, e);
+}
+
+/* There is room for it. */
+static void heap_add(struct timers *ts, struct timer *t)
+{
+	heap_up(ts, ts->len++,
+		(struct timer_entry){ .when = t->when, .timer = t });
+}
+
+/* After each change of a heap: what others read without the lock. */
+static void timers_publish(struct timers *ts)
+{
+	__atomic_store_n(&ts->first, ts->len ? ts->heap[0].when : INT64_MAX,
+			 __ATOMIC_RELEASE);
+	__atomic_store_n(&ts->p->words->timers, ts->len, __ATOMIC_RELAXED);
+}
+
+static int timers_grow(struct timers *ts)
+{
+	uint32_t cap = ts->cap ? ts->cap * 2 : 16;
+	struct timer_entry *heap;
+
+	if (ts->len < ts->cap)
+		return 0;
+	heap = realloc(ts->heap, cap * sizeof(*heap));
+	if (!heap)
+		return -ENOMEM;
+	ts->heap = heap;
+	ts->cap = cap;
+	return 0;
+}
+
+static void timers_remove(struct timers *ts, struct timer *t)
+{
+	uint32_t pos = t->pos;
+	struct timer_entry last = ts->heap[--ts->len];
+
+	t->pos = TIMER_OFF;
+	if (last.timer == t)
+		return;
+	if (pos && ts->heap[(pos - 1) / HEAP_CHILDREN].when > last.when)
+		heap_up(ts, pos, last);
+	else
+		heap_down(ts, pos, last);
+}
+
+int timer_start(struct timer *t, int64_t when)
+{
+	struct m *m = m_self();
+	struct timers *ts;
+	int ret;
+
+	/* Threads that main has left behind may keep a runtime up that has ended. */
+	if (!m && (!__atomic_load_n(&rt.running, __ATOMIC_ACQUIRE) ||
+		   __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE)))
+		return -ESRCH;
+	ts = m ? &m_p(m)->timers : &rt.ps[0].timers;
+	lock_acquire(&ts->lock);
+	ret = timers_grow(ts);
+	if (!ret) {
+		t->when = when;
+		__atomic_store_n(&t->heap, ts, __ATOMIC_RELEASE);
+		heap_add(ts, t);
+		timers_publish(ts);
+	}
+	lock_release(&ts->lock);
+	if (!ret)
+		sched_timer_added(when);
+	return ret;
+}
+
+void timer_again(struct timer *t, int64_t when)
+{
+	t->when = when;
+	heap_add(t->heap, t);
+}
+
+/* Lock the heap that a timer is in, or was in last; NULL if in none ever. */
+static struct timers *timer_lock(struct timer *t)
+{
+	struct timers *ts;
+
+	while ((ts = __atomic_load_n(&t->heap, __ATOMIC_ACQUIRE))) {
+		lock_acquire(&ts->lock);
+		if (likely(ts == __atomic_load_n(&t->heap, __ATOMIC_RELAXED)))
+			break;
+		lock_release(&ts->lock);	/* timers_move() */
+	}
+	return ts;
+}
+
+bool timer_stop(struct timer *t)
+{
+	struct timers *ts = timer_lock(t);
+	bool there;
+
+	if (!ts)
+		return false;
+	there = t->pos != TIMER_OFF;
+	if (there) {
+		timers_remove(ts, t);
+		timer_leave(t);
+		timers_publish(ts);
+	}
+	lock_release(&ts->lock);
+	return there;
+}
+
+/*
+ * The two locks are taken in the order of the Ps, and nobody else holds one while
+ * taking another. Without memory the timers stay: who steals fires them, too.
+ */
+void timers_move(struct timers *to, struct timers *from)
+{
+	lock_acquire(&to->lock);
+	lock_acquire(&from->lock);
+	while (from->len && !timers_grow(to)) {
+		struct timer *t = from->heap[from->len - 1].timer;
+
+		timers_remove(from, t);
+		__atomic_store_n(&t->heap, to, __ATOMIC_RELEASE);
+		heap_add(to, t);
+	}
+	timers_publish(to);
+	timers_publish(from);
+	lock_release(&from->lock);
+	lock_release(&to->lock);
+}
+
+/*
+ * Fire the first timer. One that is to fire again needs no call of
+ * sched_timer_added(): the heap's first time goes from the old one, at which the
+ * poller wakes, to the new one at once.
+ */
+static void timers_fire(struct timers *ts, struct g_list *ready)
+{
+	struct timer *t = ts->heap[0].timer;
+	bool late;
+
+	timers_remove(ts, t);
+	late = t->fire(t, ready);
+	if (t->pos == TIMER_OFF)
+		timer_leave(t);
+	if (late) {
+		timers_publish(ts);
+		lock_release(&ts->lock);
+		t->late(t);
+		lock_acquire(&ts->lock);
+	}
+}
+
+bool timers_run(struct timers *ts, int64_t now)
+{
+	struct g_list ready;
+	bool any = false;
+
+	g_list_init(&ready);
+	lock_acquire(&ts->lock);
+	while (ts->len && ts->heap[0].when <= now) {
+		timers_fire(ts, &ready);
+		any = true;
+	}
+	if (any)
+		timers_publish(ts);
+	lock_release(&ts->lock);
+	g_ready_list(m_self(), &ready);
+	return any;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/*
+ * For tests/gdb: goroutines that wait, one that is blocked in the kernel, and one
+ * that ends the program with a core.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <go.h>
+
+void receive(struct go_chan *ch);
+__attribute__((noinline)) void receive(struct go_chan *ch)
+{
+	int received = 0;
+
+	if (go_chan_recv(ch, &received))
+		abort();
+}
+
+static void wait_for_ever(void *arg)
+{
+	receive(arg);
+	_exit(2);
+}
+
+static void block(void *arg)
+{
+	(void)arg;
+	pause();
+	_exit(2);
+}
+
+void all_wait(void);
+__attribute__((noinline)) void all_wait(void)
+{
+	abort();
+}
+
+static void start(void *arg)
+{
+	const struct go_opts named = { .name = "parked" };
+	struct go_chan *ch = go_chan_make(sizeof(int), 0);
+
+	(void)arg;
+	go_spawn_opts(wait_for_ever, ch, &named);
+	go_spawn(block, NULL);
+	go_sleep(20 * GO_MILLISECOND);
+	go_spawn(block, NULL);
+	all_wait();
+}
+
+int main(void)
+{
+	/* So that the last one has no turn. */
+	setenv("GOMAXPROCS", "1", 1);
+	return go_run(start, NULL) ? 1 : 0;
+}

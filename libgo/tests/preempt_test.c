@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Preemption: a goroutine that runs too long is stopped wherever it is, and goes
+ * on as if nothing had been.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "test.h"
+
+static struct go_waitgroup wg;
+static int stop, ticks;
+
+/* ---- endless loops ---------------------------------------------------------------- */
+
+static void spin_until_stopped(void *arg)
+{
+	(void)arg;
+	while (!load(stop))
+		;
+	go_waitgroup_done(&wg);
+}
+
+static void tick(void *arg)
+{
+	(void)arg;
+	while (!load(stop)) {
+		add(ticks, 1);
+		go_yield();
+	}
+	go_waitgroup_done(&wg);
+}
+
+/* Spinners on all Ps do not keep the others from running. */
+GO_TEST(endless_loops_do_not_stop_the_others)
+{
+	int i, procs = go_gomaxprocs(0);
+
+	go_waitgroup_add(&wg, procs + 2);
+	for (i = 0; i <= procs; i++)
+		go_spawn(spin_until_stopped, NULL);
+	go_spawn(tick, NULL);
+	go_sleep(30 * GO_MILLISECOND);
+	ck_assert_int_gt(load(ticks), 0);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+}
+
+/* What a loop of libgo calls that never wait does to the others: nothing. */
+static void try_until_stopped(void *arg)
+{
+	struct go_chan *ch = arg;
+
+	while (!load(stop))
+		go_chan_try_recv(ch, NULL);
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(calls_that_never_wait_are_a_place_to_stop)
+{
+	struct go_chan *ch = go_chan_make(0, 1);
+	int i;
+
+	go_waitgroup_add(&wg, 4);
+	for (i = 0; i < 4; i++)
+		go_spawn(try_until_stopped, ch);
+	go_sleep(30 * GO_MILLISECOND);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+	go_chan_release(ch);
+}
+
+/* ---- in the middle of things ------------------------------------------------------- */
+
+/*
+ * Registers of all kinds, the flags, errno and the stack are as they were. The
+ * result of a long computation tells.
+ */
+static double compute(unsigned int n)
+{
+	double a = 1, b = n;
+	unsigned long h = n;
+	unsigned int i;
+
+	errno = n;
+	for (i = 0; i < 12000000; i++) {
+		a = a * 1.0000001 + b / (i + 1);
+		h = h * 6364136223846793005UL + i;
+	}
+	ck_assert_int_eq(errno, (int)n);
+	return a + (h >> 40);
+}
+
+static double wanted[4];
+
+static void compute_and_compare(void *arg)
+{
+	int n = (intptr_t)arg;
+
+	ck_assert(compute(n) == wanted[n]);
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(registers_survive)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		wanted[i] = compute(i);
+	go_waitgroup_add(&wg, 4);
+	for (i = 0; i < 4; i++)
+		go_spawn(compute_and_compare, (void *)(intptr_t)i);
+	go_waitgroup_wait(&wg);
+}
+
+static void use_malloc(void *arg)
+{
+	void *blocks[64] = {};
+	unsigned int i = 0;
+
+	(void)arg;
+	while (!load(stop)) {
+		char text[64];
+
+		free(blocks[i % 64]);
+		blocks[i % 64] = malloc(i % 5000 + 1);
+		snprintf(text, sizeof(text), "%u %f", i, (double)i);
+		ck_assert_uint_eq(strtoul(text, NULL, 10), i);
+		i++;
+	}
+	for (i = 0; i < 64; i++)
+		free(blocks[i]);
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(the_c_library_can_be_stopped_anywhere)
+{
+	int i;
+
+	go_waitgroup_add(&wg, 6);
+	for (i = 0; i < 6; i++)
+		go_spawn(use_malloc, NULL);
+	go_sleep(300 * GO_MILLISECOND);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+}
+
+/* One that is stopped stays on its thread. */
+static void stay(void *arg)
+{
+	pthread_t self = pthread_self();
+
+	(void)arg;
+	while (!load(stop))
+		ck_assert(pthread_equal(self, pthread_self()));
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(a_stopped_goroutine_keeps_its_thread)
+{
+	int i;
+
+	go_waitgroup_add(&wg, 5);
+	for (i = 0; i < 5; i++)
+		go_spawn(stay, NULL);
+	go_sleep(100 * GO_MILLISECOND);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+}
+
+static void spin_small(void *arg)
+{
+	char local[64];
+
+	(void)arg;
+	memset(local, 1, sizeof(local));
+	while (!load(stop))
+		__asm__ __volatile__("" : : "r" (local) : "memory");
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(a_small_stack_is_enough_to_be_stopped)
+{
+	struct go_opts opts = { .stack_size = SANITIZED(16384, 2048) };
+	int i;
+
+	go_waitgroup_add(&wg, 4);
+	for (i = 0; i < 4; i++)
+		ck_assert_int_eq(go_spawn_opts(spin_small, NULL, &opts), 0);
+	go_sleep(50 * GO_MILLISECOND);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+}
+
+/* The main goroutine ends while others are stopped, or spin. */
+static void leave_spinners(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < 4; i++)
+		go_spawn(spin_until_stopped, NULL);
+	go_sleep(30 * GO_MILLISECOND);
+	store(stop, 1);
+}
+
+START_TEST(main_ends_while_others_are_stopped)
+{
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		store(stop, 0);
+		ck_assert_int_eq(go_run(leave_spinners, NULL), 0);
+	}
+}
+END_TEST
+
+/* ---- fairness among those that wake each other --------------------------------------- */
+
+static struct go_chan *ping, *pong;
+
+static void echo(void *arg)
+{
+	(void)arg;
+	while (go_chan_recv(ping, NULL) == 1)
+		go_chan_send(pong, NULL);
+	go_waitgroup_done(&wg);
+}
+
+static void count_once(void *arg)
+{
+	(void)arg;
+	add(ticks, 1);
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(two_that_wake_each_other_do_not_starve_the_rest)
+{
+	int i;
+
+	ping = go_chan_make(0, 0);
+	pong = go_chan_make(0, 0);
+	go_waitgroup_add(&wg, 9);
+	go_spawn(echo, NULL);
+	for (i = 0; i < 8; i++)
+		go_spawn(count_once, NULL);
+	/* Of several threads the kernel may have stopped one that has begun. */
+	for (i = 0; i < 2000 || (go_gomaxprocs(0) > 1 && load(ticks) < 8); i++) {
+		go_chan_send(ping, NULL);
+		go_chan_recv(pong, NULL);
+	}
+	ck_assert_int_eq(load(ticks), 8);
+	go_chan_close(ping);
+	go_waitgroup_wait(&wg);
+}
+
+int main(void)
+{
+	TCase *tc = tcase_create("preempt");
+
+	tcase_add_go_test(tc, endless_loops_do_not_stop_the_others);
+	tcase_add_go_test(tc, calls_that_never_wait_are_a_place_to_stop);
+	tcase_add_go_test(tc, registers_survive);
+	tcase_add_go_test(tc, the_c_library_can_be_stopped_anywhere);
+	tcase_add_go_test(tc, a_stopped_goroutine_keeps_its_thread);
+	tcase_add_go_test(tc, a_small_stack_is_enough_to_be_stopped);
+	tcase_add_test(tc, main_ends_while_others_are_stopped);
+	tcase_add_go_test(tc, two_that_wake_each_other_do_not_starve_the_rest);
+	return run_tests("preempt", tc);
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler: goroutines run, once each, wherever they block.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fenv.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "test.h"
+
+static struct go_waitgroup wg;
+static int count;
+static int fds[2];
+
+static void count_one(void *arg)
+{
+	(void)arg;
+	add(count, 1);
+	go_waitgroup_done(&wg);
+}
+
+static void count_after_yields(void *arg)
+{
+	int i;
+
+	for (i = 0; i < (int)(intptr_t)arg; i++)
+		go_yield();
+	count_one(NULL);
+}
+
+GO_TEST(every_goroutine_runs_once)
+{
+	const int n = SANITIZED(5000, 10000);
+	int i;
+
+	go_waitgroup_add(&wg, n);
+	for (i = 0; i < n; i++)
+		ck_assert_int_eq(go_spawn(count_one, NULL), 0);
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(count, n);
+	wait_until(go_num_goroutine() == 1);
+}
+
+GO_TEST(goroutines_that_yield_all_go_on)
+{
+	int i;
+
+	go_waitgroup_add(&wg, 1000);
+	for (i = 0; i < 1000; i++)
+		go_spawn(count_after_yields, (void *)(intptr_t)(i % 50));
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(count, 1000);
+}
+
+static void spawn_tree(void *arg)
+{
+	intptr_t depth = (intptr_t)arg;
+
+	add(count, 1);
+	if (depth) {
+		go_waitgroup_add(&wg, 2);
+		go_spawn(spawn_tree, (void *)(depth - 1));
+		go_spawn(spawn_tree, (void *)(depth - 1));
+	}
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(goroutines_start_goroutines)
+{
+	go_waitgroup_add(&wg, 1);
+	go_spawn(spawn_tree, (void *)12);
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(count, (1 << 13) - 1);
+}
+
+/* ---- blocking anywhere ---------------------------------------------------------- */
+
+static void write_pipe(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+}
+
+/* The block is ended only by a goroutine of the same processor. */
+GO_TEST(a_blocked_goroutine_lets_others_run)
+{
+	char c;
+	int i;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	for (i = 0; i < 20; i++) {
+		go_spawn(write_pipe, NULL);
+		ck_assert_int_eq(read(fds[0], &c, 1), 1);
+	}
+}
+
+static void block_and_count(void *arg)
+{
+	struct timespec ts = { .tv_nsec = 2000000 };
+
+	(void)arg;
+	syscall(SYS_nanosleep, &ts, NULL);
+	count_one(NULL);
+}
+
+GO_TEST(many_blocked_goroutines_wait_together)
+{
+	int i;
+
+	go_waitgroup_add(&wg, 200);
+	for (i = 0; i < 200; i++)
+		go_spawn(block_and_count, NULL);
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(count, 200);
+}
+
+static void lose_the_processor(void *arg)
+{
+	struct timespec ts = { .tv_nsec = 3000000 };
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		uint64_t id = go_id();
+
+		syscall(SYS_nanosleep, &ts, NULL);
+		ck_assert_uint_eq(go_id(), id);
+		go_yield();
+		ck_assert_uint_eq(go_id(), id);
+	}
+	(void)arg;
+	count_one(NULL);
+}
+
+static void compute_and_yield(void *arg)
+{
+	(void)arg;
+	while (load(count) < 8) {
+		volatile int i;
+
+		for (i = 0; i < 10000; i++)
+			;
+		go_yield();
+	}
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(returning_goroutines_get_a_processor_again)
+{
+	int i;
+
+	go_waitgroup_add(&wg, 8 + 3);
+	for (i = 0; i < 3; i++)
+		go_spawn(compute_and_yield, NULL);
+	for (i = 0; i < 8; i++)
+		go_spawn(lose_the_processor, NULL);
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(count, 8);
+}
+
+/* ---- what belongs to a goroutine ------------------------------------------------- */
+
+/* The compiler may remember the address of a thread's errno in a function. */
+static __attribute__((noinline)) void set_errno(int value)
+{
+	errno = value;
+}
+
+static __attribute__((noinline)) int get_errno(void)
+{
+	return errno;
+}
+
+static int wrong;
+
+/* An assertion that holds writes to a file, and that may set errno. */
+static void keep_errno(void *arg)
+{
+	int mine = (int)(intptr_t)arg;
+	int i;
+
+	set_errno(mine);
+	for (i = 0; i < 100; i++) {
+		go_yield();
+		add(wrong, get_errno() != mine);
+		if (i % 10 == 0)
+			go_sleep(10000);
+		add(wrong, get_errno() != mine);
+	}
+	count_one(NULL);
+}
+
+GO_TEST(errno_belongs_to_the_goroutine)
+{
+	int i;
+
+	go_waitgroup_add(&wg, 20);
+	for (i = 1; i <= 20; i++)
+		go_spawn(keep_errno, (void *)(intptr_t)i);
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(wrong, 0);
+}
+
+static void keep_rounding(void *arg)
+{
+	int mine = (int)(intptr_t)arg;
+	int i;
+
+	fesetround(mine);
+	for (i = 0; i < 100; i++) {
+		go_yield();
+		ck_assert_int_eq(fegetround(), mine);
+	}
+	count_one(NULL);
+}
+
+GO_TEST(the_rounding_mode_belongs_to_the_goroutine)
+{
+	go_waitgroup_add(&wg, 3);
+	go_spawn(keep_rounding, (void *)FE_UPWARD);
+	go_spawn(keep_rounding, (void *)FE_TONEAREST);
+	go_spawn(keep_rounding, (void *)FE_DOWNWARD);
+	go_waitgroup_wait(&wg);
+}
+
+static void change_rounding(void *arg)
+{
+	fesetround((int)(intptr_t)arg);
+	count_one(NULL);
+}
+
+static void find_rounding(void *arg)
+{
+	ck_assert_int_eq(fegetround(), (int)(intptr_t)arg);
+	count_one(NULL);
+}
+
+GO_TEST(a_goroutine_begins_with_the_rounding_mode_of_go_run)
+{
+	intptr_t mode = fegetround();
+	int i;
+
+	go_waitgroup_add(&wg, 20);
+	for (i = 0; i < 10; i++) {
+		go_spawn(change_rounding, (void *)FE_UPWARD);
+		go_spawn(find_rounding, (void *)mode);
+	}
+	go_waitgroup_wait(&wg);
+}
+
+static uint64_t ids[1000];
+
+static void tell_id(void *arg)
+{
+	ids[(intptr_t)arg] = go_id();
+	go_waitgroup_done(&wg);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+GO_TEST(no_two_goroutines_have_the_same_number)
+{
+	int i;
+
+	go_waitgroup_add(&wg, 1000);
+	for (i = 0; i < 1000; i++)
+		go_spawn(tell_id, (void *)(intptr_t)i);
+	go_waitgroup_wait(&wg);
+	qsort(ids, 1000, sizeof(*ids), compare_ids);
+	ck_assert_uint_ne(ids[0], 0);
+	for (i = 1; i < 1000; i++)
+		ck_assert_uint_ne(ids[i - 1], ids[i]);
+}
+
+static struct go_goroutine *selves[100];
+static int selves_told;
+
+/* Until all have told: none of them has ended then. */
+static void tell_self(void *arg)
+{
+	struct go_goroutine *self = go_self();
+
+	selves[(intptr_t)arg] = self;
+	add(selves_told, 1);
+	wait_until(load(selves_told) == 100);
+	ck_assert_ptr_eq(go_self(), self);
+	go_waitgroup_done(&wg);
+}
+
+GO_TEST(a_goroutine_is_itself_and_no_other)
+{
+	int i, j;
+
+	go_waitgroup_add(&wg, 100);
+	for (i = 0; i < 100; i++)
+		go_spawn(tell_self, (void *)(intptr_t)i);
+	go_waitgroup_wait(&wg);
+	for (i = 0; i < 100; i++) {
+		ck_assert_ptr_nonnull(selves[i]);
+		ck_assert_ptr_ne(selves[i], go_self());
+		for (j = 0; j < i; j++)
+			ck_assert_ptr_ne(selves[i], selves[j]);
+	}
+}
+
+static void exit_early(void *arg)
+{
+	(void)arg;
+	go_waitgroup_done(&wg);
+	go_exit();
+	ck_abort_msg("go_exit() has returned");
+}
+
+GO_TEST(go_exit_ends_the_goroutine)
+{
+	go_waitgroup_add(&wg, 1);
+	go_spawn(exit_early, NULL);
+	go_waitgroup_wait(&wg);
+	wait_until(go_num_goroutine() == 1);
+}
+
+/* ---- plain threads ------------------------------------------------------------------ */
+
+static void *spawn_from_thread(void *arg)
+{
+	int i;
+
+	(void)arg;
+	ck_assert_uint_eq(go_id(), 0);
+	ck_assert_ptr_null(go_self());
+	go_yield();
+	for (i = 0; i < 1000; i++)
+		ck_assert_int_eq(go_spawn(count_one, NULL), 0);
+	return NULL;
+}
+
+GO_TEST(plain_threads_start_goroutines)
+{
+	pthread_t threads[2];
+	int i;
+
+	go_waitgroup_add(&wg, 2000);
+	for (i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, spawn_from_thread, NULL);
+	go_waitgroup_wait(&wg);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_int_eq(count, 2000);
+}
+
+int main(void)
+{
+	TCase *tc = tcase_create("sched");
+
+	tcase_add_go_test(tc, every_goroutine_runs_once);
+	tcase_add_go_test(tc, goroutines_that_yield_all_go_on);
+	tcase_add_go_test(tc, goroutines_start_goroutines);
+	tcase_add_go_test(tc, a_blocked_goroutine_lets_others_run);
+	tcase_add_go_test(tc, many_blocked_goroutines_wait_together);
+	tcase_add_go_test(tc, returning_goroutines_get_a_processor_again);
+	tcase_add_go_test(tc, errno_belongs_to_the_goroutine);
+	tcase_add_go_test(tc, the_rounding_mode_belongs_to_the_goroutine);
+	tcase_add_go_test(tc, a_goroutine_begins_with_the_rounding_mode_of_go_run);
+	tcase_add_go_test(tc, no_two_goroutines_have_the_same_number);
+	tcase_add_go_test(tc, a_goroutine_is_itself_and_no_other);
+	tcase_add_go_test(tc, go_exit_ends_the_goroutine);
+	tcase_add_go_test(tc, plain_threads_start_goroutines);
+	return run_tests("sched", tc);
+}
