@@ -4,10 +4,9 @@
  *
  * The word of a P says it all (uapi/linux/kgo.h). An idle P also has a
  * bit in the runtime's mask, which is a hint for who looks for one. The bit is
- * set after the word was made idle, and cleared before the word is taken; who
- * then fails to take the P looks at the word again and sets the bit again if
- * the P is idle. So the bit of an idle P is clear only while somebody is about
- * to set it, or to take the P.
+ * set after the word was made idle, and cleared before the word is looked at to
+ * take it; who clears it takes the P if it is idle, or sets it again. So the bit
+ * of an idle P is clear only while somebody is about to set it, or to take the P.
  *
  * All run with the owner on this CPU and preemption disabled, or on an idle P.
  */
@@ -15,6 +14,9 @@
 #include <linux/bitops.h>
 
 #include "kgo.h"
+
+/* How often to try to take a P that others make idle again and again. */
+#define KGO_TAKE_TRIES	16
 
 static u64 kgo_word(u64 old, u64 state, u32 m)
 {
@@ -84,22 +86,31 @@ bool kgo_p_change(struct kgo_rt *rt, u32 p, u64 old, u64 state, u32 m)
 	return true;
 }
 
-/* Take a P if it is idle, and was so with the M @last, or with any if NULL. */
+/*
+ * Take a P if it is idle, and was so with the M @last, or with any if NULL.
+ *
+ * If its word has changed and it is idle again, others may not have seen its bit
+ * meanwhile, and count on us: so try again. Only a process that plays with its
+ * own words makes that fail many times, and only itself is harmed then.
+ */
 static bool kgo_p_take(struct kgo_rt *rt, u32 p, const u32 *last, u32 m)
 {
-	u64 *word = &kgo_rt_p(rt, p)->word;
-	u64 old = READ_ONCE(*word);
+	unsigned int tries = KGO_TAKE_TRIES;
+	u64 old;
 
-	if (kgo_word_state(old) != KGO_P_IDLE ||
-	    (last && kgo_word_m(old) != *last))
-		return false;
-	clear_bit(p, kgo_idle_mask(rt));
-	/* The bit first, then the word: see above. */
-	smp_mb__after_atomic();
-	if (kgo_p_change(rt, p, old, KGO_P_RUNNING, m))
-		return true;
-	if (kgo_p_is_idle(rt, p))
-		set_bit(p, kgo_idle_mask(rt));
+	do {
+		clear_bit(p, kgo_idle_mask(rt));
+		/* The bit first, then the word: see above. */
+		smp_mb__after_atomic();
+		old = READ_ONCE(kgo_rt_p(rt, p)->word);
+		if (kgo_word_state(old) != KGO_P_IDLE)
+			return false;
+		if (last && kgo_word_m(old) != *last)
+			break;
+		if (kgo_p_change(rt, p, old, KGO_P_RUNNING, m))
+			return true;
+	} while (--tries);
+	set_bit(p, kgo_idle_mask(rt));
 	return false;
 }
 
@@ -112,7 +123,12 @@ static bool kgo_p_take(struct kgo_rt *rt, u32 p, const u32 *last, u32 m)
  */
 bool kgo_p_retake(struct kgo_thread *m, u32 p)
 {
-	return kgo_p_take(m->rt, p, &m->index, m->index);
+	u64 word = READ_ONCE(kgo_rt_p(m->rt, p)->word);
+
+	/* Mostly somebody else has it: leave the mask alone then. */
+	return kgo_word_state(word) == KGO_P_IDLE &&
+	       kgo_word_m(word) == m->index &&
+	       kgo_p_take(m->rt, p, &m->index, m->index);
 }
 
 /**
@@ -140,16 +156,9 @@ int kgo_p_find_idle(struct kgo_rt *rt, u32 m)
 	unsigned long *mask = kgo_idle_mask(rt);
 	u32 p;
 
-	for_each_set_bit(p, mask, rt->nr_p) {
+	for_each_set_bit(p, mask, rt->nr_p)
 		if (kgo_p_take_idle(rt, p, m))
 			return p;
-		/* A bit without an idle P: drop it, unless it is idle by now. */
-		clear_bit(p, mask);
-		/* The bit first, then the word: see above. */
-		smp_mb__after_atomic();
-		if (kgo_p_is_idle(rt, p))
-			set_bit(p, mask);
-	}
 	return KGO_NO_P;
 }
 

@@ -3,9 +3,9 @@
  * The words of Ps.
  *
  * An idle P has a bit in a mask, a hint for who looks for one. It is set after
- * the word was made idle and cleared before the word is taken; who then fails to
- * take the P sets it again if the P is idle. So the bit of an idle P is clear
- * only while somebody is about to set it, or to take the P.
+ * the word was made idle and cleared before the word is looked at to take it; who
+ * clears it takes the P if it is idle, or sets it again. So the bit of an idle P
+ * is clear only while somebody is about to set it, or to take the P.
  */
 #include "proc.h"
 
@@ -37,16 +37,19 @@ bool p_change(struct p *p, uint64_t old, uint64_t state, uint32_t m)
 
 bool p_take_idle(struct p *p, uint32_t m)
 {
-	uint64_t word = p_word(p);
+	uint64_t word;
 
-	if (p_state(word) != KGO_P_IDLE)
-		return false;
-	idle_clear(p->index);
-	if (p_change(p, word, KGO_P_RUNNING, m))
-		return true;
-	if (p_state(p_word(p)) == KGO_P_IDLE)
-		idle_set(p->index);
-	return false;
+	/*
+	 * Somebody may have had it meanwhile, and have made it idle again. Others
+	 * may not have seen its bit since, and count on us.
+	 */
+	do {
+		idle_clear(p->index);
+		word = p_word(p);
+		if (p_state(word) != KGO_P_IDLE)
+			return false;
+	} while (!p_change(p, word, KGO_P_RUNNING, m));
+	return true;
 }
 
 void p_drop_hint(uint32_t p)
@@ -68,7 +71,6 @@ struct p *p_find_idle(uint32_t first, uint32_t m)
 			continue;
 		if (p_take_idle(&rt.ps[n], m))
 			return &rt.ps[n];
-		p_drop_hint(n);
 	}
 	return NULL;
 }

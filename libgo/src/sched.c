@@ -177,33 +177,52 @@ void sched_spinning_end(struct m *m)
 	__atomic_fetch_sub(&rt.shared->nr_spinning, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Have a spare run an idle P. -EBUSY if there is none, -EAGAIN if no spare is. */
+static int wake_any(bool spinning)
+{
+	int ret = -EBUSY;
+	uint32_t p;
+
+	while (ret == -EBUSY && (p = p_idle_hint()) != UINT32_MAX) {
+		ret = rt.assist->wake(p, spinning);
+		if (ret == -EBUSY)
+			p_drop_hint(p);
+	}
+	return ret;
+}
+
 /*
  * Have an idle P run if there is one and nobody spins. The caller has queued
  * something, with a full barrier after it.
+ *
+ * The M that is woken spins; it is counted before, on its behalf. Whoever queued
+ * something meanwhile has left it to that M. So if none is woken after all we have
+ * to look again for them once we have left the count.
  */
 void sched_wake(void)
 {
-	uint32_t none = 0;
-	uint32_t p;
+	uint32_t none;
+	int ret;
 
-	if (!p_any_idle() ||
-	    __atomic_load_n(&rt.shared->nr_spinning, __ATOMIC_SEQ_CST) ||
-	    !__atomic_compare_exchange_n(&rt.shared->nr_spinning, &none, 1,
-					 false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_RELAXED))
-		return;
-
-	/* On behalf of the M that is woken. */
-	while ((p = p_idle_hint()) != UINT32_MAX) {
-		int ret = rt.assist->wake(p, true);
-
+	do {
+		none = 0;
+		if (!p_any_idle() ||
+		    __atomic_load_n(&rt.shared->nr_spinning,
+				    __ATOMIC_SEQ_CST) ||
+		    !__atomic_compare_exchange_n(&rt.shared->nr_spinning,
+						 &none, 1, false,
+						 __ATOMIC_SEQ_CST,
+						 __ATOMIC_RELAXED))
+			return;
+		ret = wake_any(true);
 		if (!ret)
 			return;
+		__atomic_fetch_sub(&rt.shared->nr_spinning, 1,
+				   __ATOMIC_SEQ_CST);
+		/* An M that parks takes it; one may have done so already. */
 		if (ret == -EAGAIN)
-			break;	/* an M that parks takes it, and spins */
-		p_drop_hint(p);
-	}
-	__atomic_fetch_sub(&rt.shared->nr_spinning, 1, __ATOMIC_SEQ_CST);
+			ret = wake_any(false);
+	} while (ret == -EBUSY && sched_work_waits());
 }
 
 void g_ready(struct m *m, struct g *g)

@@ -13,7 +13,6 @@
  * (stack_check()). That is late, but not silent. Both are reported by fault.c.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -33,15 +32,15 @@
 #define STACK_COLOURS	32
 
 #define STACK_TRIM_MIN	2	/* the class of 8 KiB */
-#define GUARD_BUDGET	16384	/* each may take two of the 65,530 mappings */
+#define GUARD_BUDGET	8192	/* each may take two of the 65,530 mappings, an M four */
 
 /**
- * struct slab - a mapping of stacks
+ * struct slab - a mapping of stacks, at its end
  * @next: the one made before it
  * @fresh: the next one of its class with stacks that have not been used yet
  * @base: lowest address
  * @carve_end: below this its stacks have not been used yet
- * @size: its size
+ * @size: of the stacks in it
  * @class: of all its stacks
  */
 struct slab {
@@ -128,18 +127,14 @@ static int slab_make(uint32_t class)
 
 	if (size < SLAB_SIZE)
 		size = SLAB_SIZE;
-	slab = malloc(sizeof(*slab));
-	if (!slab)
-		return -ENOMEM;
-	base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	base = mmap(NULL, size + sizeof(*slab), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (base == MAP_FAILED) {
-		free(slab);
+	if (base == MAP_FAILED)
 		return -ENOMEM;
-	}
 	/* A huge page would commit 32 stacks for one. */
-	madvise(base, size, MADV_NOHUGEPAGE);
+	madvise(base, size + sizeof(*slab), MADV_NOHUGEPAGE);
 
+	slab = (struct slab *)(base + size);
 	slab->next = stacks.slabs;
 	slab->fresh = pool->fresh;
 	slab->base = base;
@@ -374,8 +369,7 @@ void stack_destroy(void)
 		if (shadow_wanted())
 			slab_forget_stacks(slab);
 		shadow_unmap(slab->base, slab->size);
-		munmap(slab->base, slab->size);
-		free(slab);
+		munmap(slab->base, slab->size + sizeof(*slab));
 	}
 	stacks.slabs = NULL;
 	stacks.guards = 0;

@@ -11,12 +11,18 @@
  * not point to one.
  */
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "sched.h"
 #include "timer.h"
 
 #define HEAP_CHILDREN	4
+#define HEAP_FIRST	256	/* entries: they fill a page of 4 KiB */
+
+static size_t heap_size(uint32_t cap)
+{
+	return cap * sizeof(struct timer_entry);
+}
 
 void timers_init(struct timers *ts, struct p *p)
 {
@@ -36,7 +42,8 @@ void timers_destroy(struct timers *ts)
 
 	for (i = 0; i < ts->len; i++)
 		timer_leave(ts->heap[i].timer);
-	free(ts->heap);
+	if (ts->heap)
+		munmap(ts->heap, heap_size(ts->cap));
 	ts->heap = NULL;
 }
 
@@ -101,15 +108,24 @@ static void timers_publish(struct timers *ts)
 	__atomic_store_n(&ts->p->words->timers, ts->len, __ATOMIC_RELAXED);
 }
 
+/*
+ * Not from malloc(): a goroutine that was stopped in there may have its lock, and
+ * would get no P while we wait in our section for that.
+ */
 static int timers_grow(struct timers *ts)
 {
-	uint32_t cap = ts->cap ? ts->cap * 2 : 16;
+	uint32_t cap = ts->cap ? ts->cap * 2 : HEAP_FIRST;
 	struct timer_entry *heap;
 
 	if (ts->len < ts->cap)
 		return 0;
-	heap = realloc(ts->heap, cap * sizeof(*heap));
-	if (!heap)
+	if (ts->heap)
+		heap = mremap(ts->heap, heap_size(ts->cap), heap_size(cap),
+			      MREMAP_MAYMOVE);
+	else
+		heap = mmap(NULL, heap_size(cap), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (heap == MAP_FAILED)
 		return -ENOMEM;
 	ts->heap = heap;
 	ts->cap = cap;

@@ -117,7 +117,8 @@ struct kgo_m {
  * @nr_spare: parked Ms; written by the kernel
  * @idle: a bit for each P that is idle. It is a hint: the P's word decides. A
  *	bit is set after the word has been made idle, and cleared before the
- *	word is taken; who then fails to take an idle P sets it again.
+ *	word is looked at to take it; who clears it takes the P if it is idle,
+ *	or sets it again.
  */
 struct kgo_runtime {
 	__u32 nr_spinning;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/*
+ * No wake-up is lost, when the moments fall together that rarely do.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#include "assist.h"
+#include "sched.h"
+
+static const struct assist *real;
+static struct go_chan *first, *second;
+static struct go_waitgroup wg;
+static int turn, received;
+static pthread_t waker;
+
+static void receive(void *ch)
+{
+	ck_assert_int_eq(go_chan_recv(ch, NULL), 1);
+	add(received, 1);
+	go_waitgroup_done(&wg);
+}
+
+static void wait_until_idle(void)
+{
+	while (sched_p_runs())
+		usleep(1000);
+}
+
+static void *send_second(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(go_chan_send(second, NULL), 0);
+	return NULL;
+}
+
+/*
+ * There was no spare, says this. But the P got one since, which found the first
+ * goroutine and is done with it. And who readies the second one sees that
+ * somebody is about to wake a P, and leaves it at that.
+ */
+static int late_wake(uint32_t p, bool spinning)
+{
+	pthread_t other;
+
+	if (!pthread_equal(pthread_self(), waker) || add(turn, 1) != 1)
+		return real->wake(p, spinning);
+	ck_assert_int_eq(real->wake(p, false), 0);
+	while (!load(received))
+		usleep(1000);
+	wait_until_idle();
+	ck_assert_int_eq(pthread_create(&other, NULL, send_second, NULL), 0);
+	pthread_join(other, NULL);
+	return -EAGAIN;
+}
+
+static void *send_first(void *arg)
+{
+	static struct assist late;
+	int i;
+
+	(void)arg;
+	wait_until_idle();
+	waker = pthread_self();
+	real = rt.assist;
+	late = *real;
+	late.wake = late_wake;
+	__atomic_store_n(&rt.assist, &late, __ATOMIC_RELEASE);
+	ck_assert_int_eq(go_chan_send(first, NULL), 0);
+	for (i = 0; i < 2000 && load(received) < 2; i++)
+		usleep(1000);
+	ck_assert_int_eq(load(received), 2);
+	ck_assert_int_ge(load(turn), 1);
+	return NULL;
+}
+
+GO_TEST(who_wakes_in_vain_looks_again_for_those_who_relied_on_it)
+{
+	pthread_t thread;
+
+	first = go_chan_make(0, 0);
+	second = go_chan_make(0, 0);
+	ck_assert(first && second);
+	go_waitgroup_add(&wg, 2);
+	go_spawn(receive, first);
+	go_spawn(receive, second);
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_first, NULL), 0);
+	go_waitgroup_wait(&wg);
+	pthread_join(thread, NULL);
+	go_chan_release(first);
+	go_chan_release(second);
+}
+
+int main(void)
+{
+	TCase *tc = tcase_create("wake");
+
+	tcase_add_go_test(tc, who_wakes_in_vain_looks_again_for_those_who_relied_on_it);
+	return run_tests("wake", tc);
+}
