@@ -536,6 +536,10 @@ int main(void)
 {
 	TCase *tc = tcase_create("signal");
 
+	/* Ignored in what was started with nohup, or in the background. */
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	tcase_add_go_test(tc, signals_arrive);
 	tcase_add_go_test(tc, every_channel_gets_its_signals);
 	tcase_add_go_test(tc, no_list_stands_for_all);
