@@ -23,8 +23,8 @@
 #include "wait.h"
 
 #define MUTEX_LOCKED	GO_MUTEX_LOCKED
-#define MUTEX_WAITERS	2U	/* the list is not empty */
-#define MUTEX_WOKEN	4U	/* somebody is on the way to get it */
+#define MUTEX_WAITERS	GO_MUTEX_WAITERS	/* the list is not empty */
+#define MUTEX_WOKEN	GO_MUTEX_WOKEN	/* somebody is on the way to get it */
 #define MUTEX_STARVING	8U	/* it is handed over; always LOCKED, too */
 
 /* How long a waiter competes with others. */

@@ -40,7 +40,10 @@ struct go_mutex {
 };
 
 /* In struct go_mutex's state. */
-#define GO_MUTEX_LOCKED	((uint32_t)1)
+#define GO_MUTEX_LOCKED		((uint32_t)1)
+#define GO_MUTEX_WAITERS	((uint32_t)2)	/* somebody waits */
+#define GO_MUTEX_WOKEN		((uint32_t)4)	/* and somebody is on the way to it */
+#define GO_MUTEX_ATTENDED	(GO_MUTEX_LOCKED | GO_MUTEX_WAITERS | GO_MUTEX_WOKEN)
 
 /* The slow half of go_mutex_lock(). */
 GO_API void go_mutex_lock_slow(struct go_mutex *mu);
@@ -77,10 +80,12 @@ static inline bool go_mutex_trylock(struct go_mutex *mu)
  */
 static inline void go_mutex_lock(struct go_mutex *mu)
 {
-	uint32_t unlocked = 0;
+	uint32_t old = __atomic_load_n(&mu->state, __ATOMIC_RELAXED);
 
-	if (__builtin_expect(!__atomic_compare_exchange_n(&mu->state, &unlocked,
-							  GO_MUTEX_LOCKED,
+	/* Others may wait, but one of them that is awake competes like us. */
+	if (__builtin_expect(old & GO_MUTEX_LOCKED, 0) ||
+	    __builtin_expect(!__atomic_compare_exchange_n(&mu->state, &old,
+							  old | GO_MUTEX_LOCKED,
 							  false,
 							  __ATOMIC_ACQUIRE,
 							  __ATOMIC_RELAXED), 0))
@@ -111,8 +116,10 @@ static inline int go_mutex_unlock(struct go_mutex *mu)
 {
 	uint32_t state = __atomic_load_n(&mu->state, __ATOMIC_RELAXED);
 
-	if (__builtin_expect(state == GO_MUTEX_LOCKED, 1) &&
-	    __builtin_expect(__atomic_compare_exchange_n(&mu->state, &state, 0,
+	if (__builtin_expect(state == GO_MUTEX_LOCKED ||
+			     state == GO_MUTEX_ATTENDED, 1) &&
+	    __builtin_expect(__atomic_compare_exchange_n(&mu->state, &state,
+							 state & ~GO_MUTEX_LOCKED,
 							 false,
 							 __ATOMIC_RELEASE,
 							 __ATOMIC_RELAXED), 1))
