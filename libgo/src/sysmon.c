@@ -63,8 +63,12 @@
 /* The longest sleep of all, so that this is done in a program that sleeps, too. */
 #define SLEEP_MAX	(60 * GO_SECOND)
 
-/* How often who queues a goroutine may wake it. */
+/*
+ * How often who queues a goroutine may wake it: at first, and after times at which
+ * that found no owner blocked. Its looks take CPU time from those who run.
+ */
 #define WAKE_REST	(2 * GO_MILLISECOND)
+#define WAKE_REST_MAX	(16 * GO_MILLISECOND)
 
 uint32_t sysmon_asleep;
 
@@ -192,6 +196,7 @@ static void sysmon_nap(int64_t ns)
  * @delay: how long to sleep before
  * @idle_looks: looks in a row at which no P ran
  * @woken: when who queued a goroutine woke the monitor last
+ * @rest: how long after that nobody else may
  * @eager: looks that are to follow at once while work waits
  * @steady: looks after which the distance does not grow yet
  * @deadlock_looks: looks in a row at what may be a deadlock
@@ -202,6 +207,7 @@ struct pace {
 	int64_t delay;
 	uint32_t idle_looks;
 	int64_t woken;
+	int64_t rest;
 	uint32_t eager;
 	uint32_t steady;
 	uint32_t deadlock_looks;
@@ -225,7 +231,7 @@ static void pace_begin(struct pace *pace)
 /* In a look's distance at the earliest, so who queues does not pay often. */
 static bool may_be_woken(const struct pace *pace)
 {
-	int64_t rest = must_hurry() ? WAKE_REST : rt.assist->patience;
+	int64_t rest = must_hurry() ? pace->rest : rt.assist->patience;
 
 	return go_now() - pace->woken >= rest;
 }
@@ -295,8 +301,10 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 static void sysmon_sleep(struct pace *pace, enum look found,
 			 struct watch *watches)
 {
-	if (found == LOOK_TOOK)
+	if (found == LOOK_TOOK) {
 		pace_begin(pace);
+		pace->rest = WAKE_REST;
+	}
 	if (found != LOOK_ASLEEP) {
 		pace->idle_looks = 0;
 	} else if (++pace->idle_looks > rt.assist->idle_looks) {
@@ -314,6 +322,8 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	} else if (sysmon_doze(pace->delay, found)) {
 		pace->woken = go_now();
 		pace_begin(pace);
+		if (pace->rest < WAKE_REST_MAX)
+			pace->rest *= 2;
 		return;
 	}
 	pace_slow(pace, found);
@@ -377,7 +387,7 @@ static void watches_free(struct watch *watches)
 
 static void *sysmon_main(void *arg)
 {
-	struct pace pace = { .delay = rt.assist->patience };
+	struct pace pace = { .delay = rt.assist->patience, .rest = WAKE_REST };
 	struct upkeep upkeep = upkeep_begin();
 	struct watch *watches = arg;
 
