@@ -218,21 +218,24 @@ bool kgo_p_has_work(struct kgo_rt *rt, u32 p)
  *
  * Who queues a goroutine wakes an idle P, if there is one and nobody spins. So
  * there can be goroutines that nobody was woken for only if this is the first
- * P to become idle.
+ * P to become idle. Likewise for timers of a P whose owner computes, that nobody
+ * sleeps in the poller for.
  */
 bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p)
 {
 	u32 nr_p = kgo_nr_p_used(rt), other;
-	bool work = false;
+	bool work = false, polled;
 
 	if (READ_ONCE(rt->shared->nr_spinning))
 		return false;
+	polled = READ_ONCE(rt->shared->polling);
 	for (other = 0; other < nr_p; other++) {
 		if (other == p)
 			continue;
 		if (kgo_p_is_idle(rt, other))
 			return false;
-		work |= kgo_p_has_local_work(rt, other);
+		work |= kgo_p_has_local_work(rt, other) ||
+			(!polled && READ_ONCE(kgo_rt_p(rt, other)->timers));
 	}
 	return work;
 }

@@ -137,7 +137,8 @@ static int spare_grant(struct p *p, uint32_t reason, struct m **spare)
 	if (p_state(p_word(p)) != KGO_P_IDLE)
 		return -EBUSY;
 	if (!m) {
-		standin.starving++;
+		if (standin.starving < procs())
+			standin.starving++;
 		standin.starving_p = p->index;
 		return -EAGAIN;
 	}

@@ -73,7 +73,7 @@ struct g *globq_get(struct p *p, uint32_t max)
 {
 	struct g *first, *g;
 	struct g_list rest;
-	uint32_t n, len;
+	uint32_t n, len, taken;
 
 	if (!globq_len())
 		return NULL;
@@ -93,10 +93,11 @@ struct g *globq_get(struct p *p, uint32_t max)
 	if (first) {
 		while (rest.len < n - 1 && (g = globq_take()))
 			g_list_add(&rest, g);
-		globq_add_len(-(int32_t)(rest.len + 1));
+		/* At no time are they in neither queue. */
+		taken = rest.len + 1;
+		runq_put_list(p, &rest);
+		globq_add_len(-(int32_t)taken);
 	}
 	lock_release(&globq.take_lock);
-
-	runq_put_list(p, &rest);
 	return first;
 }

@@ -102,11 +102,17 @@ void p_retire(struct m *m)
 	struct g *g;
 
 	g_list_init(&list);
+	if (m->picked)
+		g_list_add(&list, m->picked);
+	m->picked = NULL;
 	while ((g = runq_get(p)))
 		g_list_add(&list, g);
 	globq_put_list(&list);
 	p_free_all(p);
 	timers_move(&rt.ps[0].timers, &p->timers);
+	/* Who has just become the poller may have seen it in neither heap. */
+	if (timers_first(&rt.ps[0].timers) != INT64_MAX)
+		sched_timer_added(timers_first(&rt.ps[0].timers));
 
 	m->hold = M_NO_P;
 	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);

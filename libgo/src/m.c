@@ -19,6 +19,7 @@
 #include "fault.h"
 #include "futex.h"
 #include "m.h"
+#include "netpoll.h"
 #include "preempt.h"
 #include "proc.h"
 #include "sched.h"
@@ -274,6 +275,13 @@ static bool m_may_start(void)
 	return false;
 }
 
+/* No M can be started. The poller is one that could run, if there is no other. */
+static void let_poller_look(void)
+{
+	if (!__atomic_load_n(&rt.shared->nr_spare, __ATOMIC_SEQ_CST))
+		netpoll_break();
+}
+
 static void maker_refill(void)
 {
 	int ret;
@@ -281,8 +289,10 @@ static void maker_refill(void)
 	while (__atomic_load_n(&rt.shared->nr_spare, __ATOMIC_SEQ_CST) +
 	       __atomic_load_n(&starting, __ATOMIC_SEQ_CST) < rt.spare_low &&
 	       !__atomic_load_n(&rt.stopping, __ATOMIC_SEQ_CST)) {
-		if (!m_may_start())
+		if (!m_may_start()) {
+			let_poller_look();
 			return;
+		}
 		ret = m_start();
 		if (ret) {
 			if (!rt.cap_told)
@@ -292,6 +302,7 @@ static void maker_refill(void)
 							__ATOMIC_RELAXED),
 					strerror(-ret));
 			rt.cap_told = true;
+			let_poller_look();
 			return;
 		}
 	}

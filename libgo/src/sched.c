@@ -91,6 +91,8 @@ static void after_requeue_global(struct g *prev, void *arg)
 	prev->status = G_RUNNABLE;
 	globq_put(prev);	/* a full barrier */
 	sched_wake();
+	/* Owners that the kernel gave their Ps to have not woken it. */
+	sysmon_wake();
 }
 
 /*
@@ -131,6 +133,8 @@ struct m *critical_resync(struct m *m)
 		/* Inside of a section only the monitor's mark can come. */
 		return m;
 	}
+	if (hold == (KGO_HOLD_SUSPECT | KGO_HOLD_NONE))
+		hold = KGO_HOLD_NONE;	/* a mark that came too late */
 	if (hold & KGO_HOLD_SUSPECT && hold_confirm(m, hold))
 		return m;
 	if (hold != KGO_HOLD_NONE && !(hold & KGO_HOLD_SUSPECT)) {
@@ -275,8 +279,10 @@ void sched_timer_added(int64_t when)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	/* Without a poller somebody must become it: who finds nothing does. */
-	if (!netpoll_timer_added(when))
+	if (!netpoll_timer_added(when)) {
 		sched_wake();
+		sysmon_wake();
+	}
 }
 
 /* ---- finding a goroutine --------------------------------------------------------- */
@@ -402,10 +408,10 @@ static void poll_as_poller(struct m *m)
 	netpoll_leave();
 
 	p = p_find_idle(0, m->index);
-	if (p) {
+	if (p)
 		p_hold(m, p);
-		sysmon_wake();
-	}
+	/* Without one as well: what is due may need somebody's P. */
+	sysmon_wake();
 }
 
 /* Find something for the M's P, without waiting. */
@@ -447,17 +453,20 @@ static struct g *find_now(struct m *m)
 
 /*
  * The M has found nothing: make its P idle, and look again. Who did not spin did
- * so because others did; those will look at the Ps' queues. May return with a P.
+ * so because others did; if they still do, they look at the Ps' queues later. May
+ * return with a P.
  */
 static void give_up(struct m *m)
 {
-	bool spun = m->spinning;
+	bool spun = m->spinning, look;
 	struct p *p;
 
 	p_release(m);
 	if (spun)
 		sched_spinning_end(m);
-	if (globq_len() || (spun && work_in_runqs())) {
+	look = spun || !__atomic_load_n(&rt.shared->nr_spinning,
+					__ATOMIC_SEQ_CST);
+	if (globq_len() || (look && work_in_runqs())) {
 		p = p_find_idle(0, m->index);
 		if (p) {
 			p_hold(m, p);

@@ -318,7 +318,8 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	}
 
 	if (!may_be_woken(pace)) {
-		sysmon_nap(pace->delay);
+		/* Nobody can end that. */
+		sysmon_nap(pace->delay < WAKE_REST ? pace->delay : WAKE_REST);
 	} else if (sysmon_doze(pace->delay, found)) {
 		pace->woken = go_now();
 		pace_begin(pace);

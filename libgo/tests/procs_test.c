@@ -290,10 +290,14 @@ static void leave_locked_main(void *arg)
 
 START_TEST(main_ends_while_locked_ones_wait)
 {
-	int i;
+	int i, ret;
 
-	for (i = 0; i < 20; i++)
-		ck_assert_int_eq(go_run(leave_locked_main, NULL), 0);
+	for (i = 0; i < 20; i++) {
+		/* On a busy machine the last one's threads may not have ended. */
+		while ((ret = go_run(leave_locked_main, NULL)) == -EBUSY)
+			;
+		ck_assert_int_eq(ret, 0);
+	}
 }
 END_TEST
 

@@ -225,6 +225,7 @@ FIXTURE_VARIANT(hint) {
 	__u32 nr_spinning;
 	__u32 nr_p_used;
 	__u32 other_queue;
+	__u32 other_timers;
 	bool other_runs;
 	bool third_idle;
 	bool handoff;
@@ -322,6 +323,26 @@ FIXTURE_VARIANT_ADD(hint, other_queue_while_another_p_is_idle) {
 	.handoff = false,
 };
 
+FIXTURE_VARIANT_ADD(hint, other_timers) {
+	.other_timers = 1,
+	.other_runs = true,
+	.handoff = true,
+};
+
+FIXTURE_VARIANT_ADD(hint, other_timers_while_polled) {
+	.other_timers = 1,
+	.other_runs = true,
+	.polling = 1,
+	.handoff = false,
+};
+
+FIXTURE_VARIANT_ADD(hint, other_timers_while_another_p_is_idle) {
+	.other_timers = 1,
+	.other_runs = true,
+	.third_idle = true,
+	.handoff = false,
+};
+
 FIXTURE_VARIANT_ADD(hint, other_queue_of_a_p_in_use) {
 	.other_queue = 1,
 	.other_runs = true,
@@ -375,6 +396,7 @@ FIXTURE_SETUP(hint)
 	store(&rt->p[0].timers, variant->own.timers);
 	store(&rt->p[0].tick, variant->own.tick);
 	store(&rt->p[1].runq_tail, variant->other_queue);
+	store(&rt->p[1].timers, variant->other_timers);
 	store(&rt->words->polling, variant->polling);
 	store(&rt->words->net_waiters, variant->net_waiters);
 	store(&rt->words->nr_spinning, variant->nr_spinning);
