@@ -297,6 +297,19 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 	sysmon_warm_up(watches);
 }
 
+/* How long to sleep: not beyond the next line of the trace. */
+static int64_t until_trace(int64_t ns)
+{
+	int64_t left;
+
+	if (!rt.trace)
+		return ns;
+	left = trace_check() - go_now();
+	if (left < rt.assist->patience)
+		left = rt.assist->patience;
+	return left < ns ? left : ns;
+}
+
 /* Sleep until the next look. */
 static void sysmon_sleep(struct pace *pace, enum look found,
 			 struct watch *watches)
@@ -320,7 +333,7 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	if (!may_be_woken(pace)) {
 		/* Nobody can end that. */
 		sysmon_nap(pace->delay < WAKE_REST ? pace->delay : WAKE_REST);
-	} else if (sysmon_doze(pace->delay, found)) {
+	} else if (sysmon_doze(until_trace(pace->delay), found)) {
 		pace->woken = go_now();
 		pace_begin(pace);
 		if (pace->rest < WAKE_REST_MAX)
