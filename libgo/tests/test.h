@@ -151,7 +151,8 @@ static inline int run_tests(const char *name, TCase *tcase)
 	SRunner *runner;
 	int failed;
 
-	tcase_set_timeout(tcase, 60);
+	/* In seconds. Some that start many goroutines take 45 s with ThreadSanitizer. */
+	tcase_set_timeout(tcase, SANITIZED(240, 60));
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_set_tap(runner, "-");
