@@ -80,15 +80,8 @@ static inline bool go_mutex_trylock(struct go_mutex *mu)
  */
 static inline void go_mutex_lock(struct go_mutex *mu)
 {
-	uint32_t old = __atomic_load_n(&mu->state, __ATOMIC_RELAXED);
-
 	/* Others may wait, but one of them that is awake competes like us. */
-	if (__builtin_expect(old & GO_MUTEX_LOCKED, 0) ||
-	    __builtin_expect(!__atomic_compare_exchange_n(&mu->state, &old,
-							  old | GO_MUTEX_LOCKED,
-							  false,
-							  __ATOMIC_ACQUIRE,
-							  __ATOMIC_RELAXED), 0))
+	if (__builtin_expect(!go_mutex_trylock(mu), 0))
 		go_mutex_lock_slow(mu);
 }
 
