@@ -166,6 +166,19 @@ static void sysmon_warm_up(struct watch *watches)
 
 /* ---- sleeping --------------------------------------------------------------------- */
 
+/* How long to sleep: not beyond the next line of the trace. */
+static int64_t until_trace(int64_t ns)
+{
+	int64_t left;
+
+	if (!rt.trace)
+		return ns;
+	left = trace_check() - go_now();
+	if (left < rt.assist->patience)
+		left = rt.assist->patience;
+	return left < ns ? left : ns;
+}
+
 /*
  * Sleep, but let sysmon_wake() end it, unless what would have has come since the
  * last look, which found @found. Returns whether it did end it.
@@ -174,6 +187,7 @@ static bool sysmon_doze(int64_t ns, enum look found)
 {
 	bool woken = false;
 
+	ns = until_trace(ns);
 	/* Pairs with the barrier of who queues a goroutine or takes a P. */
 	__atomic_store_n(&sysmon_asleep, 1, __ATOMIC_SEQ_CST);
 	if (!stopping() && (found != LOOK_ASLEEP || !sched_p_runs()) &&
@@ -286,8 +300,6 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 		until = deadlock_until(pace, until);
 	if (until > first)
 		until = first;
-	if (until > trace_check())
-		until = trace_check();
 	ns = until - go_now();
 	if (ns < rt.assist->patience)
 		ns = rt.assist->patience;
@@ -295,19 +307,6 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 		pace->deadlock_looks = 0;
 	pace_begin(pace);
 	sysmon_warm_up(watches);
-}
-
-/* How long to sleep: not beyond the next line of the trace. */
-static int64_t until_trace(int64_t ns)
-{
-	int64_t left;
-
-	if (!rt.trace)
-		return ns;
-	left = trace_check() - go_now();
-	if (left < rt.assist->patience)
-		left = rt.assist->patience;
-	return left < ns ? left : ns;
 }
 
 /* Sleep until the next look. */
@@ -333,7 +332,7 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	if (!may_be_woken(pace)) {
 		/* Nobody can end that. */
 		sysmon_nap(pace->delay < WAKE_REST ? pace->delay : WAKE_REST);
-	} else if (sysmon_doze(until_trace(pace->delay), found)) {
+	} else if (sysmon_doze(pace->delay, found)) {
 		pace->woken = go_now();
 		pace_begin(pace);
 		if (pace->rest < WAKE_REST_MAX)

@@ -645,7 +645,7 @@ END_TEST
 static void trace_main(void *arg)
 {
 	(void)arg;
-	go_sleep(300 * GO_MILLISECOND);
+	go_sleep(100 * GO_MILLISECOND);
 }
 
 static void traced(void)
