@@ -68,10 +68,10 @@ static void preempt_handler(int signo, siginfo_t *info, void *context)
 	__atomic_store_n(&m->words->critical, 1, __ATOMIC_RELAXED);
 	barrier();
 	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&m->words->hold, __ATOMIC_RELAXED) == m->hold)
+	/* Without a P it is in nobody's way. */
+	if (hold_renew(m))
 		preempt_here(m);
-	barrier();
-	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELEASE);
 	errno = saved;
 }
 

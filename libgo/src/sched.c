@@ -119,6 +119,23 @@ static bool hold_confirm(struct m *m, uint32_t hold)
 	return true;
 }
 
+bool hold_renew(struct m *m)
+{
+	uint32_t hold = __atomic_load_n(&m->words->hold, __ATOMIC_RELAXED);
+
+	if (hold == (KGO_HOLD_SUSPECT | KGO_HOLD_NONE))
+		return false;	/* a mark that came too late */
+	if (hold & KGO_HOLD_SUSPECT)
+		return hold_confirm(m, hold);
+	if (hold == KGO_HOLD_NONE)
+		return false;
+	if (hold != m->hold) {
+		m->hold = hold;	/* the kernel has given it another P */
+		shadow_acquire(m_p(m));
+	}
+	return true;
+}
+
 /*
  * What critical_enter() does if the P is not the one that the M had: it was
  * taken in a block, or another one was given at the end of it, or it was never
@@ -126,22 +143,11 @@ static bool hold_confirm(struct m *m, uint32_t hold)
  */
 struct m *critical_resync(struct m *m)
 {
-	uint32_t hold = __atomic_load_n(&m->words->hold, __ATOMIC_RELAXED);
 	struct p *p;
 
-	if (m->words->critical > 1) {
-		/* Inside of a section only the monitor's mark can come. */
+	/* Inside of a section only the monitor's mark can come. */
+	if (m->words->critical > 1 || hold_renew(m))
 		return m;
-	}
-	if (hold == (KGO_HOLD_SUSPECT | KGO_HOLD_NONE))
-		hold = KGO_HOLD_NONE;	/* a mark that came too late */
-	if (hold & KGO_HOLD_SUSPECT && hold_confirm(m, hold))
-		return m;
-	if (hold != KGO_HOLD_NONE && !(hold & KGO_HOLD_SUSPECT)) {
-		m->hold = hold;	/* the kernel has given it another P */
-		shadow_acquire(m_p(m));
-		return m;
-	}
 
 	m->hold = M_NO_P;
 	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);

@@ -11,6 +11,12 @@ struct m *critical_resync(struct m *m);
 void critical_pending(struct m *m);
 
 /*
+ * At the begin of a section: does the M have a P? It may be another one than before,
+ * and the monitor may have marked it.
+ */
+bool hold_renew(struct m *m);
+
+/*
  * Enter a critical section on an M. The P may have been taken in any block since
  * the last one; one load tells.
  *
@@ -37,9 +43,9 @@ static inline void critical_exit(struct m *m)
 	struct kgo_m *words = m->words;
 
 	shadow_release(m_p(m));
-	barrier();
+	/* Who sees this may take the P, and is to see what was done with it. */
 	__atomic_store_n(&words->critical, words->critical - 1,
-			 __ATOMIC_RELAXED);
+			 __ATOMIC_RELEASE);
 	barrier();
 	if (unlikely(__atomic_load_n(&words->pending, __ATOMIC_RELAXED)))
 		critical_pending(m);

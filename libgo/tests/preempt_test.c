@@ -6,8 +6,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "test.h"
+
+#include "runtime.h"
 
 static struct go_waitgroup wg;
 static int stop, ticks;
@@ -41,8 +44,54 @@ GO_TEST(endless_loops_do_not_stop_the_others)
 	for (i = 0; i <= procs; i++)
 		go_spawn(spin_until_stopped, NULL);
 	go_spawn(tick, NULL);
-	go_sleep(30 * GO_MILLISECOND);
-	ck_assert_int_gt(load(ticks), 0);
+	wait_until(load(ticks) > 0);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+}
+
+static void spin_when_suspected(void *arg)
+{
+	/*
+	 * As the monitor does that thought it blocked, and then found it in a critical
+	 * section. The mark stays until the next section.
+	 */
+	__atomic_fetch_or(&m_self()->words->hold, KGO_HOLD_SUSPECT,
+			  __ATOMIC_SEQ_CST);
+	spin_until_stopped(arg);
+}
+
+/* Nor do those that once seemed to be blocked. */
+GO_TEST(endless_loops_of_the_suspected_do_not_stop_the_others)
+{
+	int i, procs = go_gomaxprocs(0);
+
+	go_waitgroup_add(&wg, procs + 1);
+	for (i = 0; i < procs; i++)
+		go_spawn(spin_when_suspected, NULL);
+	go_spawn(tick, NULL);
+	wait_until(load(ticks) > 0);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+}
+
+static void block_and_spin(void *arg)
+{
+	usleep(2000);
+	spin_until_stopped(arg);
+}
+
+/* Nor those that were blocked and have another processor since, or none. */
+GO_TEST(endless_loops_after_a_block_do_not_stop_the_others)
+{
+	int i, procs = go_gomaxprocs(0);
+
+	go_waitgroup_add(&wg, 2 * procs + 1);
+	for (i = 0; i < 2 * procs; i++)
+		go_spawn(block_and_spin, NULL);
+	go_spawn(tick, NULL);
+	go_sleep(5 * GO_MILLISECOND);
+	store(ticks, 0);
+	wait_until(load(ticks) > 0);
 	store(stop, 1);
 	go_waitgroup_wait(&wg);
 }
@@ -260,6 +309,9 @@ int main(void)
 	TCase *tc = tcase_create("preempt");
 
 	tcase_add_go_test(tc, endless_loops_do_not_stop_the_others);
+	tcase_add_go_test(tc,
+			  endless_loops_of_the_suspected_do_not_stop_the_others);
+	tcase_add_go_test(tc, endless_loops_after_a_block_do_not_stop_the_others);
 	tcase_add_go_test(tc, calls_that_never_wait_are_a_place_to_stop);
 	tcase_add_go_test(tc, registers_survive);
 	tcase_add_go_test(tc, the_c_library_can_be_stopped_anywhere);
