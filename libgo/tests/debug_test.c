@@ -368,7 +368,9 @@ static void ck_said_of_all(void)
 	ck_said_of("(sleeper) [sleep]:\n", "\tsleep_for_long+0x");
 	ck_said_of("(reader) [blocked in the kernel, thread ",
 		   "\nstarted with block_in_the_kernel+0x0 (");
-	ck_said_of("(computer) [running, thread ",
+	/* The monitor may have stopped it: another waits for a processor, perhaps. */
+	ck_said_of(strstr(said, "(computer) [preempted]") ?
+		   "(computer) [preempted]:\n" : "(computer) [running, thread ",
 		   "\nstarted with compute+0x0 (");
 }
 
