@@ -152,7 +152,7 @@ static void use_a_group(int number)
 {
 	int i, k;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < SANITIZED(30, 100); i++) {
 		struct go_errgroup own = {};
 		struct go_context *c = NULL;
 		int err = i % 3 ? -1 - i : 0;

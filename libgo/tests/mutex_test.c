@@ -256,7 +256,7 @@ GO_TEST(who_unlocks_last_may_free_it)
 {
 	int round, i;
 
-	for (round = 0; round < 500; round++) {
+	for (round = 0; round < SANITIZED(200, 500); round++) {
 		object = mmap(NULL, sysconf(_SC_PAGESIZE),
 			      PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

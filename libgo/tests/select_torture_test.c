@@ -19,7 +19,7 @@
 
 /* Operations, and how long they may take at most: emulators are slow. */
 #define OPS		1000000
-#define TIME_LIMIT	(20 * GO_SECOND)
+#define TIME_LIMIT	(6 * GO_SECOND)
 
 /* Operations, or time, after which a round's channels are closed. */
 #define ROUND_OPS	20000
