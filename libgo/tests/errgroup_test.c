@@ -147,12 +147,14 @@ GO_TEST(try_spawn_does_not_wait_at_the_limit)
 	ck_assert_int_eq(go_errgroup_wait(&group), 0);
 }
 
-/* A group each, on the stack: gone when it has been waited for. */
+#define GROUPS	SANITIZED(30, 100)
+
+/* Groups on the stack: gone when they have been waited for. */
 static void use_a_group(int number)
 {
 	int i, k;
 
-	for (i = 0; i < SANITIZED(30, 100); i++) {
+	for (i = 0; i < GROUPS; i++) {
 		struct go_errgroup own = {};
 		struct go_context *c = NULL;
 		int err = i % 3 ? -1 - i : 0;
@@ -174,7 +176,7 @@ static void use_a_group(int number)
 GO_TEST(groups_of_goroutines_and_threads)
 {
 	crowd_run(4, 2, use_a_group);
-	ck_assert_int_eq(ended, 6 * 100 * 4);
+	ck_assert_int_eq(ended, 6 * GROUPS * 4);
 }
 
 START_TEST(without_a_runtime)
