@@ -271,8 +271,15 @@ static bool m_may_start(void)
 		fprintf(stderr,
 			"libgo: %u threads are blocked or run, the most that LIBGO_MAXTHREADS allows; processors wait for one of them\n",
 			n);
-	rt.cap_told = true;
+	__atomic_store_n(&rt.cap_told, true, __ATOMIC_RELAXED);
 	return false;
+}
+
+bool m_may_stop(void)
+{
+	return __atomic_load_n(&rt.shared->nr_spare, __ATOMIC_RELAXED) ||
+	       (__atomic_load_n(&rt.nr_m, __ATOMIC_RELAXED) < rt.nr_m_max &&
+		!__atomic_load_n(&rt.cap_told, __ATOMIC_RELAXED));
 }
 
 /* No M can be started. The poller is one that could run, if there is no other. */
@@ -301,7 +308,7 @@ static void maker_refill(void)
 					__atomic_load_n(&rt.nr_m,
 							__ATOMIC_RELAXED),
 					strerror(-ret));
-			rt.cap_told = true;
+			__atomic_store_n(&rt.cap_told, true, __ATOMIC_RELAXED);
 			let_poller_look();
 			return;
 		}

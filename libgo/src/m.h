@@ -16,6 +16,12 @@ void m_settle(struct m *m);
 /* Are there spares enough without this M? */
 bool m_is_surplus(const struct m *m);
 
+/*
+ * May an M wait for the turn of its goroutine, and give its P away? Not if it could be
+ * the last one, and there is no other to come: nobody would pass a P to any of them.
+ */
+bool m_may_stop(void);
+
 /* Free the Ms that have ended. Not from an M. */
 void m_free_ended(void);
 

@@ -23,6 +23,7 @@
 
 #include "bound.h"
 #include "globq.h"
+#include "m.h"
 #include "preempt.h"
 #include "proc.h"
 #include "sched.h"
@@ -69,7 +70,7 @@ static void preempt_handler(int signo, siginfo_t *info, void *context)
 	barrier();
 	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
 	/* Without a P it is in nobody's way. */
-	if (hold_renew(m))
+	if (hold_renew(m) && m_may_stop())
 		preempt_here(m);
 	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELEASE);
 	errno = saved;

@@ -252,6 +252,38 @@ START_TEST(at_the_cap_on_threads_the_runtime_goes_on)
 }
 END_TEST
 
+static void compute_a_while(void *arg)
+{
+	int64_t until = go_now() + 30 * GO_MILLISECOND;
+
+	(void)arg;
+	while (go_now() < until)
+		;
+	go_waitgroup_done(&wg);
+}
+
+static void compute_at_the_cap(void *arg)
+{
+	int i;
+
+	(void)arg;
+	go_waitgroup_add(&wg, 16);
+	for (i = 0; i < 16; i++)
+		go_spawn(compute_a_while, NULL);
+	go_waitgroup_wait(&wg);
+	ran++;
+}
+
+/* One that is stopped keeps its thread: that must not be the last one. */
+START_TEST(at_the_cap_a_thread_is_left_to_run_those_that_were_stopped)
+{
+	setenv("LIBGO_MAXTHREADS", "4", 1);
+	setenv("GOMAXPROCS", "2", 1);
+	ck_assert_int_eq(go_run(compute_at_the_cap, NULL), 0);
+	ck_assert_int_eq(ran, 1);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("start");
@@ -267,5 +299,7 @@ int main(void)
 	tcase_add_test(tc, gomaxprocs_comes_from_the_affinity_mask);
 	tcase_add_test(tc, bad_settings_are_refused);
 	tcase_add_test(tc, at_the_cap_on_threads_the_runtime_goes_on);
+	tcase_add_test(tc,
+		       at_the_cap_a_thread_is_left_to_run_those_that_were_stopped);
 	return run_tests("start", tc);
 }
