@@ -69,26 +69,40 @@ static void *send_first(void *arg)
 	late.wake = late_wake;
 	__atomic_store_n(&rt.assist, &late, __ATOMIC_RELEASE);
 	ck_assert_int_eq(go_chan_send(first, NULL), 0);
+	/* Somebody may have been looking for work after all. */
+	if (!load(turn))
+		ck_assert_int_eq(go_chan_send(second, NULL), 0);
 	for (i = 0; i < 2000 && load(received) < 2; i++)
 		usleep(1000);
 	ck_assert_int_eq(load(received), 2);
-	ck_assert_int_ge(load(turn), 1);
+	__atomic_store_n(&rt.assist, real, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-GO_TEST(who_wakes_in_vain_looks_again_for_those_who_relied_on_it)
+/* Whether the moments fell together is in @turn. */
+static void send_both(void)
 {
 	pthread_t thread;
 
-	first = go_chan_make(0, 0);
-	second = go_chan_make(0, 0);
-	ck_assert(first && second);
+	store(received, 0);
 	go_waitgroup_add(&wg, 2);
 	go_spawn(receive, first);
 	go_spawn(receive, second);
 	ck_assert_int_eq(pthread_create(&thread, NULL, send_first, NULL), 0);
 	go_waitgroup_wait(&wg);
 	pthread_join(thread, NULL);
+}
+
+GO_TEST(who_wakes_in_vain_looks_again_for_those_who_relied_on_it)
+{
+	int i;
+
+	first = go_chan_make(0, 0);
+	second = go_chan_make(0, 0);
+	ck_assert(first && second);
+	for (i = 0; i < 100 && !load(turn); i++)
+		send_both();
+	ck_assert_int_ge(load(turn), 1);
 	go_chan_release(first);
 	go_chan_release(second);
 }
