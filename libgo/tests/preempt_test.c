@@ -35,18 +35,28 @@ static void tick(void *arg)
 	go_waitgroup_done(&wg);
 }
 
-/* Spinners on all Ps do not keep the others from running. */
-GO_TEST(endless_loops_do_not_stop_the_others)
+static void spawn_beside_tick(go_fn fn, int n)
 {
-	int i, procs = go_gomaxprocs(0);
+	int i;
 
-	go_waitgroup_add(&wg, procs + 2);
-	for (i = 0; i <= procs; i++)
-		go_spawn(spin_until_stopped, NULL);
+	go_waitgroup_add(&wg, n + 1);
+	for (i = 0; i < n; i++)
+		go_spawn(fn, NULL);
 	go_spawn(tick, NULL);
+}
+
+static void stop_after_a_tick(void)
+{
 	wait_until(load(ticks) > 0);
 	store(stop, 1);
 	go_waitgroup_wait(&wg);
+}
+
+/* Spinners on all Ps do not keep the others from running. */
+GO_TEST(endless_loops_do_not_stop_the_others)
+{
+	spawn_beside_tick(spin_until_stopped, go_gomaxprocs(0) + 1);
+	stop_after_a_tick();
 }
 
 static void spin_when_suspected(void *arg)
@@ -63,15 +73,8 @@ static void spin_when_suspected(void *arg)
 /* Nor do those that once seemed to be blocked. */
 GO_TEST(endless_loops_of_the_suspected_do_not_stop_the_others)
 {
-	int i, procs = go_gomaxprocs(0);
-
-	go_waitgroup_add(&wg, procs + 1);
-	for (i = 0; i < procs; i++)
-		go_spawn(spin_when_suspected, NULL);
-	go_spawn(tick, NULL);
-	wait_until(load(ticks) > 0);
-	store(stop, 1);
-	go_waitgroup_wait(&wg);
+	spawn_beside_tick(spin_when_suspected, go_gomaxprocs(0));
+	stop_after_a_tick();
 }
 
 static void block_and_spin(void *arg)
@@ -83,17 +86,10 @@ static void block_and_spin(void *arg)
 /* Nor those that were blocked and have another processor since, or none. */
 GO_TEST(endless_loops_after_a_block_do_not_stop_the_others)
 {
-	int i, procs = go_gomaxprocs(0);
-
-	go_waitgroup_add(&wg, 2 * procs + 1);
-	for (i = 0; i < 2 * procs; i++)
-		go_spawn(block_and_spin, NULL);
-	go_spawn(tick, NULL);
+	spawn_beside_tick(block_and_spin, 2 * go_gomaxprocs(0));
 	go_sleep(5 * GO_MILLISECOND);
 	store(ticks, 0);
-	wait_until(load(ticks) > 0);
-	store(stop, 1);
-	go_waitgroup_wait(&wg);
+	stop_after_a_tick();
 }
 
 /* What a loop of libgo calls that never wait does to the others: nothing. */
