@@ -3,10 +3,11 @@
  * The trace of the scheduler: a line every so often, in the words of Go's
  * GODEBUG=schedtrace, on standard error.
  */
-#include <stdio.h>
+#include <unistd.h>
 
 #include "globq.h"
 #include "proc.h"
+#include "report.h"
 #include "runtime.h"
 #include "trace.h"
 
@@ -27,20 +28,33 @@ static uint32_t runq_len(const struct p *p)
 	return tail - head + !!__atomic_load_n(&w->runnext, __ATOMIC_RELAXED);
 }
 
+static void trace_number(struct report *r, const char *before, uint64_t n)
+{
+	report_text(r, before);
+	report_number(r, n);
+}
+
+/* Not by stdio: a goroutine that was stopped may have the lock of standard error. */
 static void trace_print(int64_t now)
 {
+	struct report r = { .fd = STDERR_FILENO };
 	uint32_t i, n = procs();
 
-	fprintf(stderr,
-		"SCHED %lldms: gomaxprocs=%u idleprocs=%u threads=%u spinningthreads=%u idlethreads=%u runqueue=%u [",
-		(long long)((now - trace_began) / GO_MILLISECOND), n,
-		p_count_idle(), __atomic_load_n(&rt.nr_m, __ATOMIC_RELAXED),
-		__atomic_load_n(&rt.shared->nr_spinning, __ATOMIC_RELAXED),
-		__atomic_load_n(&rt.shared->nr_spare, __ATOMIC_RELAXED),
-		globq_len());
+	trace_number(&r, "SCHED ", (now - trace_began) / GO_MILLISECOND);
+	trace_number(&r, "ms: gomaxprocs=", n);
+	trace_number(&r, " idleprocs=", p_count_idle());
+	trace_number(&r, " threads=",
+		     __atomic_load_n(&rt.nr_m, __ATOMIC_RELAXED));
+	trace_number(&r, " spinningthreads=",
+		     __atomic_load_n(&rt.shared->nr_spinning, __ATOMIC_RELAXED));
+	trace_number(&r, " idlethreads=",
+		     __atomic_load_n(&rt.shared->nr_spare, __ATOMIC_RELAXED));
+	trace_number(&r, " runqueue=", globq_len());
+	report_text(&r, " [");
 	for (i = 0; i < n; i++)
-		fprintf(stderr, "%s%u", i ? " " : "", runq_len(&rt.ps[i]));
-	fputs("]\n", stderr);
+		trace_number(&r, i ? " " : "", runq_len(&rt.ps[i]));
+	report_text(&r, "]\n");
+	report_flush(&r);
 }
 
 int64_t trace_check(void)
