@@ -69,13 +69,13 @@ static void *send_first(void *arg)
 	late.wake = late_wake;
 	__atomic_store_n(&rt.assist, &late, __ATOMIC_RELEASE);
 	ck_assert_int_eq(go_chan_send(first, NULL), 0);
+	__atomic_store_n(&rt.assist, real, __ATOMIC_RELEASE);
 	/* Somebody may have been looking for work after all. */
 	if (!load(turn))
 		ck_assert_int_eq(go_chan_send(second, NULL), 0);
 	for (i = 0; i < 2000 && load(received) < 2; i++)
 		usleep(1000);
 	ck_assert_int_eq(load(received), 2);
-	__atomic_store_n(&rt.assist, real, __ATOMIC_RELEASE);
 	return NULL;
 }
 
