@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "chan.h"
+#include "garbage.h"
 #include "select.h"
 #include "solo.h"
 
@@ -155,6 +156,7 @@ struct go_chan *go_chan_make(size_t elem_size, size_t cap)
 	    __builtin_mul_overflow(elem_size, cap, &bytes) ||
 	    bytes > PTRDIFF_MAX - sizeof(*ch))
 		return NULL;
+	garbage_collect();
 	ch = malloc(sizeof(*ch) + bytes);
 	if (!ch)
 		return NULL;
@@ -174,7 +176,7 @@ void go_chan_release(struct go_chan *ch)
 {
 	/* Acquire: all that others did with it comes before the free. */
 	if (ch && __atomic_fetch_sub(&ch->refs, 1, __ATOMIC_ACQ_REL) == 1)
-		free(ch);
+		garbage_put(ch);
 }
 
 int go_chan_send(struct go_chan *ch, const void *elem)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "garbage.h"
 #include "wait.h"
 
 struct canceller;
@@ -121,7 +122,7 @@ static void context_put(struct go_context *ctx)
 
 		if (is_canceller(ctx))
 			canceller_destroy(ctx->canceller);
-		free(ctx);
+		garbage_put(ctx);
 		ctx = parent;
 	}
 }
@@ -335,6 +336,7 @@ struct go_context *go_context_with_value(struct go_context *parent,
 
 	if (!parent || !key)
 		return NULL;
+	garbage_collect();
 	ctx = malloc(sizeof(*ctx));
 	if (!ctx)
 		return NULL;

@@ -18,6 +18,7 @@
 #include "assist.h"
 #include "fault.h"
 #include "futex.h"
+#include "garbage.h"
 #include "m.h"
 #include "netpoll.h"
 #include "preempt.h"
@@ -100,8 +101,10 @@ static void m_end(struct m *m)
 
 static struct m *m_alloc(void)
 {
-	struct m *m = calloc(1, sizeof(*m));
+	struct m *m;
 
+	garbage_collect();
+	m = calloc(1, sizeof(*m));
 	if (!m)
 		return NULL;
 	m->fault_stack = fault_stack_make();
@@ -118,7 +121,6 @@ static void m_free(struct m *m)
 	free(m);
 }
 
-/* Free the Ms that have ended. Not from an M. */
 void m_free_ended(void)
 {
 	struct m *m, *next;
@@ -133,7 +135,8 @@ void m_free_ended(void)
 	urcu_memb_synchronize_rcu();
 	for (; m; m = next) {
 		next = m->spare_next;
-		m_free(m);
+		fault_stack_free(m->fault_stack);
+		garbage_defer(m);
 	}
 }
 

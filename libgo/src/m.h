@@ -22,7 +22,7 @@ bool m_is_surplus(const struct m *m);
  */
 bool m_may_stop(void);
 
-/* Free the Ms that have ended. Not from an M. */
+/* Free the Ms that have ended: their structures are garbage then. Not from an M. */
 void m_free_ended(void);
 
 /* The thread that keeps enough spares ready. */

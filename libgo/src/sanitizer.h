@@ -179,15 +179,15 @@ static __always_inline void shadow_switched(struct shadow *s)
 #endif
 }
 
-/* A mapping of stacks. */
-static __always_inline void shadow_map(const char *base, size_t size)
+/* A mapping of stacks, or of what else points to memory of malloc(). */
+static __always_inline void shadow_map(const void *base, size_t size)
 {
 #if defined(__SANITIZE_ADDRESS__)
 	__lsan_register_root_region(base, size);
 #endif
 }
 
-static __always_inline void shadow_unmap(const char *base, size_t size)
+static __always_inline void shadow_unmap(const void *base, size_t size)
 {
 #if defined(__SANITIZE_ADDRESS__)
 	__lsan_unregister_root_region(base, size);

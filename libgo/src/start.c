@@ -22,6 +22,7 @@
 #include "fault.h"
 #include "fork.h"
 #include "futex.h"
+#include "garbage.h"
 #include "globq.h"
 #include "gpool.h"
 #include "gomaxprocs.h"
@@ -179,6 +180,7 @@ static void rt_destroy(void)
 	solo_over();
 	thread_calls_end();
 	m_free_ended();
+	garbage_collect();
 	preempt_stop();
 	netpoll_destroy();
 	ps_destroy();

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "garbage.h"
 #include "wait.h"
 
 /**
@@ -36,7 +37,7 @@ static void ticker_put(struct go_ticker *tk)
 	if (__atomic_fetch_sub(&tk->refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
 	go_chan_release(tk->ch);
-	free(tk);
+	garbage_put(tk);
 }
 
 static void ticker_send(struct timer *t)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "fork.h"
+#include "garbage.h"
 #include "goroutine.h"
 #include "sched.h"
 #include "stack.h"
@@ -186,11 +187,19 @@ void go_timer_free(struct go_timer *gt)
 
 /* ---- channels that tell the time ---------------------------------------------------- */
 
-/* Frees itself when it has fired. */
+/* Frees itself when it has fired, or does not any more. */
 struct after {
 	struct timer timer;
 	struct go_chan *ch;
 };
+
+static void after_drop(struct timer *t)
+{
+	struct after *a = container_of(t, struct after, timer);
+
+	go_chan_release(a->ch);
+	garbage_put(a);
+}
 
 static void after_send(struct timer *t)
 {
@@ -198,8 +207,7 @@ static void after_send(struct timer *t)
 	int64_t now = go_now();
 
 	go_chan_try_send(a->ch, &now);
-	go_chan_release(a->ch);
-	free(a);
+	after_drop(t);
 }
 
 static bool after_fire(struct timer *t, struct g_list *ready)
@@ -224,6 +232,7 @@ struct go_chan *go_after(int64_t ns)
 		goto err_after;
 	a->ch = go_chan_retain(ch);
 	timer_make(&a->timer, after_fire, after_send);
+	a->timer.drop = after_drop;
 
 	m = wait_enter();
 	ret = timer_start(&a->timer, time_after(ns));

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "sanitizer.h"
 #include "sched.h"
 #include "timer.h"
 
@@ -40,10 +41,18 @@ void timers_destroy(struct timers *ts)
 {
 	uint32_t i;
 
-	for (i = 0; i < ts->len; i++)
-		timer_leave(ts->heap[i].timer);
-	if (ts->heap)
+	for (i = 0; i < ts->len; i++) {
+		struct timer *t = ts->heap[i].timer;
+		void (*drop)(struct timer *t) = t->drop;
+
+		timer_leave(t);
+		if (drop)
+			drop(t);
+	}
+	if (ts->heap) {
+		shadow_unmap(ts->heap, heap_size(ts->cap));
 		munmap(ts->heap, heap_size(ts->cap));
+	}
 	ts->heap = NULL;
 }
 
@@ -127,6 +136,9 @@ static int timers_grow(struct timers *ts)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (heap == MAP_FAILED)
 		return -ENOMEM;
+	if (ts->heap)
+		shadow_unmap(ts->heap, heap_size(ts->cap));
+	shadow_map(heap, heap_size(cap));
 	ts->heap = heap;
 	ts->cap = cap;
 	return 0;

@@ -38,6 +38,7 @@ typedef void (*timer_late_fn)(struct timer *t);
  * @when: the time, on the clock of go_now()
  * @fire: what to do
  * @late: what to do then, or NULL
+ * @drop: what to do if the runtime ends before, with nobody else about, or NULL
  * @heap: the heap that it is in, or whose lock is held while it fires; or NULL.
  *	Only who starts it may change it from NULL
  * @pos: its place there, or TIMER_OFF
@@ -46,6 +47,7 @@ struct timer {
 	int64_t when;
 	timer_fn fire;
 	timer_late_fn late;
+	void (*drop)(struct timer *t);
 	struct timers *heap;
 	uint32_t pos;
 };
@@ -105,7 +107,7 @@ void timers_destroy(struct timers *ts);
 
 static inline int64_t timers_first(const struct timers *ts)
 {
-	return __atomic_load_n(&ts->first, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&ts->first, __ATOMIC_SEQ_CST);
 }
 
 /* The time so many nanoseconds from now; never INT64_MAX, which is no time. */
