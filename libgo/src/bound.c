@@ -18,6 +18,7 @@
 #include "globq.h"
 #include "proc.h"
 #include "sched.h"
+#include "sysmon.h"
 
 /* The M's own thread writes it; who ends the runtime reads it. */
 static void m_set_bound(struct m *m, struct g *g)
@@ -37,29 +38,73 @@ void bound_end(struct m *m, struct g *g)
 	m_set_bound(m, NULL);
 }
 
-static void bound_wake(struct m *m, uint32_t why)
+/* False if it has been woken for another reason: it does not look at this one. */
+static bool bound_wake(struct m *m, uint32_t why)
 {
 	uint32_t none = 0;
 
-	if (__atomic_compare_exchange_n(&m->park, &none, why, false,
-					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		futex_wake(&m->park, 1);
+	if (!__atomic_compare_exchange_n(&m->park, &none, why, false,
+					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return false;
+	futex_wake(&m->park, 1);
+	return true;
+}
+
+/* Change the word of a P that is not idle: the stand-in's monitor gives way. */
+static void p_set(struct p *p, uint64_t state, uint32_t m)
+{
+	uint64_t word;
+
+	do {
+		word = p_word(p);
+	} while (!p_change(p, word, state, m));
 }
 
 void bound_pass(struct m *m, struct g *g)
 {
 	struct m *to = g->bound;
 	struct p *p = m_p(m);
-	uint64_t word;
 
 	m->hold = M_NO_P;
 	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);
-	/* It is ours, running or suspect: the stand-in's monitor gives way. */
-	do {
-		word = p_word(p);
-	} while (!p_change(p, word, KGO_P_RUNNING, to->index));
+	p_set(p, KGO_P_RUNNING, to->index);
 	to->granted = p->index;
-	bound_wake(to, PARK_GRANTED);
+	if (bound_wake(to, PARK_GRANTED))
+		return;
+	/* The runtime stops: the P is for the next M that is to end. */
+	p_set(p, KGO_P_RUNNING, m->index);
+	p_hold(m, p);
+}
+
+bool bound_strands(void)
+{
+	return !__atomic_load_n(&rt.shared->nr_spare, __ATOMIC_SEQ_CST) &&
+	       __atomic_load_n(&rt.nr_bound, __ATOMIC_SEQ_CST) &&
+	       globq_len() && p_any_idle();
+}
+
+bool bound_rescue(void)
+{
+	struct g *g;
+	struct p *p;
+
+	if (!bound_strands())
+		return false;
+	g = globq_get_bound();
+	if (!g)
+		return true;
+	p = p_find_idle(0, g->bound->index);
+	if (!p) {
+		globq_put(g);	/* a full barrier */
+		sched_wake();
+		return false;
+	}
+	g->bound->granted = p->index;
+	if (!bound_wake(g->bound, PARK_GRANTED)) {
+		p_set(p, KGO_P_IDLE, g->bound->index);
+		rt.assist->wake(p->index, false);
+	}
+	return true;
 }
 
 /* The M's P is idle from here on; have a spare run it if there is work. */
@@ -76,17 +121,25 @@ struct g *bound_wait(struct m *m)
 {
 	uint32_t why;
 
+	__atomic_fetch_add(&rt.nr_bound, 1, __ATOMIC_SEQ_CST);
 	if (m->hold != M_NO_P)
 		bound_release(m);
-	__atomic_fetch_add(&rt.nr_bound, 1, __ATOMIC_SEQ_CST);
+	if (bound_strands())
+		sysmon_wake();
 	while (!(why = __atomic_load_n(&m->park, __ATOMIC_ACQUIRE)) &&
 	       !__atomic_load_n(&rt.stopping, __ATOMIC_SEQ_CST))
 		futex_wait(&m->park, 0, -1);
 	__atomic_fetch_sub(&rt.nr_bound, 1, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&m->park, 0, __ATOMIC_RELAXED);
 
-	if (why == PARK_GRANTED)
+	/* Who would pass it a P after this keeps it. */
+	if (!why && __atomic_compare_exchange_n(&m->park, &why, PARK_ENDS,
+						false, __ATOMIC_ACQUIRE,
+						__ATOMIC_ACQUIRE))
+		why = PARK_ENDS;
+	if (why == PARK_GRANTED) {
+		__atomic_store_n(&m->park, 0, __ATOMIC_RELAXED);
 		p_hold(m, &rt.ps[m->granted]);
+	}
 	return __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE) ? NULL : m->bound;
 }
 

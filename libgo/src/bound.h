@@ -16,8 +16,19 @@
 void bound_begin(struct m *m, struct g *g);
 void bound_end(struct m *m, struct g *g);
 
-/* Give the M's P to the M that a runnable goroutine is bound to. */
+/* Give the M's P to the M that a runnable goroutine is bound to; not if that ends. */
 void bound_pass(struct m *m, struct g *g);
+
+/* There is work, and an idle P, but no spare; and what waits may be bound to an M. */
+bool bound_strands(void);
+
+/*
+ * For the monitor: if so, what makes spares may wait for a lock, of malloc() for one,
+ * that a goroutine holds which was stopped, and which an M would have to pass a P to.
+ * So pass the idle P to one that was. Returns whether to look again soon.
+ * Test: who_makes_threads_may_wait_for_the_stopped.
+ */
+bool bound_rescue(void);
 
 /*
  * Wait until somebody picks the goroutine that the M is bound to, without a P.

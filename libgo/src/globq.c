@@ -11,6 +11,8 @@
 #include "runq.h"
 #include "sched.h"
 
+#define BOUND_LOOKS	256	/* the most that change their place for one of them */
+
 static struct {
 	struct __cds_wfcq_head head cache_aligned;
 	struct lock take_lock;
@@ -100,4 +102,28 @@ struct g *globq_get(struct p *p, uint32_t max)
 	}
 	lock_release(&globq.take_lock);
 	return first;
+}
+
+/* The others of the first go to the end, so that the next call sees what follows. */
+struct g *globq_get_bound(void)
+{
+	uint32_t looks = BOUND_LOOKS, taken = 0;
+	struct g *g, *found = NULL;
+	struct g_list others;
+
+	g_list_init(&others);
+	lock_acquire(&globq.take_lock);
+	if (looks > globq_len())
+		looks = globq_len();
+	while (!found && taken < looks && (g = globq_take())) {
+		taken++;
+		if (g->bound)
+			found = g;
+		else
+			g_list_add(&others, g);
+	}
+	globq_put_list(&others);
+	globq_add_len(-(int32_t)taken);
+	lock_release(&globq.take_lock);
+	return found;
 }

@@ -22,9 +22,12 @@ void globq_put_list(struct g_list *list);
  */
 struct g *globq_get(struct p *p, uint32_t max);
 
+/* Take one that is bound to an M, if there is one among the first. Not a goroutine. */
+struct g *globq_get_bound(void);
+
 static inline uint32_t globq_len(void)
 {
-	return __atomic_load_n(&rt.shared->globq_len, __ATOMIC_RELAXED);
+	return __atomic_load_n(&rt.shared->globq_len, __ATOMIC_SEQ_CST);
 }
 
 #endif /* GLOBQ_H */

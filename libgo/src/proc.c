@@ -6,6 +6,10 @@
  * the word was made idle and cleared before the word is looked at to take it; who
  * clears it takes the P if it is idle, or sets it again. So the bit of an idle P
  * is clear only while somebody is about to set it, or to take the P.
+ *
+ * Loads that follow the publication of something, here and of the lengths of queues,
+ * are sequentially consistent: a relaxed one may come before the store of an atomic
+ * operation ahead of it, as where that is a loop of exclusives (AArch64 before 8.1).
  */
 #include "proc.h"
 
@@ -66,7 +70,7 @@ struct p *p_find_idle(uint32_t first, uint32_t m)
 	for (i = 0; i < nr_p; i++) {
 		uint32_t n = (first + i) % nr_p;
 
-		if (!(__atomic_load_n(idle_bits(n), __ATOMIC_RELAXED) &
+		if (!(__atomic_load_n(idle_bits(n), __ATOMIC_SEQ_CST) &
 		      1ULL << n % 64))
 			continue;
 		if (p_take_idle(&rt.ps[n], m))
@@ -100,7 +104,7 @@ bool p_any_idle(void)
 	uint32_t i;
 
 	for (i = 0; i < procs(); i += 64)
-		if (__atomic_load_n(idle_bits(i), __ATOMIC_RELAXED))
+		if (__atomic_load_n(idle_bits(i), __ATOMIC_SEQ_CST))
 			return true;
 	return false;
 }
@@ -125,7 +129,7 @@ uint32_t p_idle_hint(void)
 	uint32_t i;
 
 	for (i = 0; i < procs(); i += 64) {
-		uint64_t bits = __atomic_load_n(idle_bits(i), __ATOMIC_RELAXED);
+		uint64_t bits = __atomic_load_n(idle_bits(i), __ATOMIC_SEQ_CST);
 
 		if (bits)
 			return i + __builtin_ctzll(bits);

@@ -35,12 +35,12 @@ static inline bool runq_empty(const struct p *p)
 	 */
 	for (;;) {
 		uint32_t head = __atomic_load_n(&w->runq_head,
-						__ATOMIC_ACQUIRE);
+						__ATOMIC_SEQ_CST);
 		uint32_t tail = __atomic_load_n(&w->runq_tail,
-						__ATOMIC_ACQUIRE);
-		uint64_t next = __atomic_load_n(&w->runnext, __ATOMIC_ACQUIRE);
+						__ATOMIC_SEQ_CST);
+		uint64_t next = __atomic_load_n(&w->runnext, __ATOMIC_SEQ_CST);
 
-		if (tail == __atomic_load_n(&w->runq_tail, __ATOMIC_ACQUIRE))
+		if (tail == __atomic_load_n(&w->runq_tail, __ATOMIC_SEQ_CST))
 			return head == tail && !next;
 	}
 }

@@ -21,6 +21,7 @@
 #include <urcu/urcu-memb.h>
 
 #include "assist.h"
+#include "bound.h"
 #include "deadlock.h"
 #include "futex.h"
 #include "globq.h"
@@ -145,6 +146,8 @@ static enum look sysmon_look(struct watch *watches)
 		if (here > found)
 			found = here;
 	}
+	if (bound_rescue() && found < LOOK_WAITS)
+		found = LOOK_WAITS;
 	return found;
 }
 
@@ -190,7 +193,8 @@ static bool sysmon_doze(int64_t ns, enum look found)
 	ns = until_trace(ns);
 	/* Pairs with the barrier of who queues a goroutine or takes a P. */
 	__atomic_store_n(&sysmon_asleep, 1, __ATOMIC_SEQ_CST);
-	if (!stopping() && (found != LOOK_ASLEEP || !sched_p_runs()) &&
+	if (!stopping() &&
+	    (found != LOOK_ASLEEP || !(sched_p_runs() || bound_strands())) &&
 	    (found != LOOK_IDLE || !work_waits())) {
 		futex_wait(&sysmon_asleep, 1, ns);
 		woken = !__atomic_load_n(&sysmon_asleep, __ATOMIC_SEQ_CST);
