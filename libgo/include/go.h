@@ -18,6 +18,7 @@
 #include <go/context.h>
 #include <go/errgroup.h>
 #include <go/debug.h>
+#include <go/io.h>
 #include <go/run.h>
 #include <go/semaphore.h>
 #include <go/signal.h>

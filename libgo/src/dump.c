@@ -44,6 +44,7 @@ static const char * const reasons[WAIT_REASONS] = {
 	[WAIT_COND]		= "cond",
 	[WAIT_SEMAPHORE]	= "semaphore",
 	[WAIT_WAITGROUP]	= "waitgroup",
+	[WAIT_IO]		= "IO wait",
 	[WAIT_EVER]		= "for ever",
 };
 

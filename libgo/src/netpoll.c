@@ -6,7 +6,8 @@
  * the kernel does not hand an otherwise idle P over for its timers' sake. Who
  * becomes the poller sets it first and then looks for the earliest timer; who
  * starts a timer puts it into the heap first and then looks at the word. Both
- * have a full barrier in between.
+ * have a full barrier in between. The same holds for who waits for a file, and the
+ * count of those.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -16,7 +17,12 @@
 #include <unistd.h>
 
 #include "netpoll.h"
+#include "pollwait.h"
 #include "sched.h"
+
+#define EVENTS		128	/* taken at once */
+#define LOOK_ROUNDS	8	/* how often, in one look */
+#define BREAK		UINT64_MAX	/* in the place of a descriptor: the eventfd */
 
 static struct {
 	int epfd;
@@ -28,7 +34,7 @@ static struct {
 
 int netpoll_init(void)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = BREAK };
 	int err;
 
 	poller.epfd = epoll_create1(EPOLL_CLOEXEC);
@@ -90,12 +96,39 @@ static int poller_wait(struct epoll_event *ev, int n, int64_t ns)
 	return epoll_wait(poller.epfd, ev, n, ns > INT32_MAX ? INT32_MAX : ns);
 }
 
-void netpoll_sleep(int64_t until)
+/*
+ * Empty it first. The other way round a break sent in between would be swallowed, and
+ * all later ones held for sent. One that is left out in between is for a timer that is
+ * looked at before the next sleep.
+ */
+static void break_take(void)
 {
-	struct epoll_event ev;
-	int64_t ns = -1;
 	uint64_t count;
-	int n;
+
+	if (read(poller.eventfd, &count, sizeof(count)) > 0)
+		__atomic_store_n(&poller.break_sent, 0, __ATOMIC_SEQ_CST);
+}
+
+/* Returns whether there may be more. */
+static bool events_take(int64_t ns, struct g_list *ready)
+{
+	struct epoll_event events[EVENTS];
+	int i, n;
+
+	n = poller_wait(events, EVENTS, ns);
+	__atomic_store_n(&rt.last_poll, go_now(), __ATOMIC_RELAXED);
+	for (i = 0; i < n; i++) {
+		if (events[i].data.u64 == BREAK)
+			break_take();
+		else
+			poll_event(&events[i], ready);
+	}
+	return n == EVENTS;
+}
+
+void netpoll_sleep(int64_t until, struct g_list *ready)
+{
+	int64_t ns = -1;
 
 	__atomic_store_n(&poller.until, until, __ATOMIC_SEQ_CST);
 	if (until != INT64_MAX) {
@@ -103,19 +136,58 @@ void netpoll_sleep(int64_t until)
 		if (ns <= 0)
 			return;
 	}
-	n = poller_wait(&ev, 1, ns);
-	__atomic_store_n(&rt.last_poll, go_now(), __ATOMIC_RELAXED);
-	if (n > 0) {
-		/*
-		 * Empty it first. The other way round a break sent in between
-		 * would be swallowed, and all later ones held for sent. One
-		 * that is left out in between is for a timer that is looked at
-		 * before the next sleep.
-		 */
-		n = read(poller.eventfd, &count, sizeof(count));
-		__atomic_store_n(&poller.break_sent, 0, __ATOMIC_SEQ_CST);
-	}
+	events_take(ns, ready);
 }
+
+void netpoll_look(struct g_list *ready)
+{
+	int rounds = LOOK_ROUNDS;
+
+	while (events_take(0, ready) && rounds--)
+		;
+}
+
+bool netpoll_is_needed(void)
+{
+	return __atomic_load_n(&rt.shared->net_waiters, __ATOMIC_SEQ_CST) &&
+	       !__atomic_load_n(&rt.shared->polling, __ATOMIC_SEQ_CST);
+}
+
+/* ---- files -------------------------------------------------------------------------- */
+
+static int poller_ctl(int op, int fd, uint32_t gen)
+{
+	struct epoll_event ev = {
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+		.data.u64 = (uint64_t)gen << 32 | (uint32_t)fd,
+	};
+	int saved = errno, ret = 0;
+
+	if (epoll_ctl(poller.epfd, op, fd, &ev)) {
+		ret = -errno;
+		errno = saved;
+	}
+	return ret;
+}
+
+int netpoll_add(int fd, uint32_t gen)
+{
+	int ret = poller_ctl(EPOLL_CTL_ADD, fd, gen);
+
+	return ret == -EEXIST ? netpoll_mod(fd, gen) : ret;
+}
+
+int netpoll_mod(int fd, uint32_t gen)
+{
+	return poller_ctl(EPOLL_CTL_MOD, fd, gen);
+}
+
+void netpoll_del(int fd)
+{
+	poller_ctl(EPOLL_CTL_DEL, fd, 0);
+}
+
+/* ---- breaks -------------------------------------------------------------------------- */
 
 void netpoll_break(void)
 {

@@ -401,6 +401,7 @@ int64_t sched_first_timer(void)
  */
 static void poll_as_poller(struct m *m)
 {
+	struct g_list ready;
 	int64_t until;
 	struct p *p;
 
@@ -410,14 +411,29 @@ static void poll_as_poller(struct m *m)
 	if (!netpoll_enter())
 		return;
 	until = sched_first_timer();
-	netpoll_sleep(until);
+	g_list_init(&ready);
+	netpoll_sleep(until, &ready);
 	netpoll_leave();
 
 	p = p_find_idle(0, m->index);
 	if (p)
 		p_hold(m, p);
+	g_ready_list(m, &ready);
 	/* Without one as well: what is due may need somebody's P. */
 	sysmon_wake();
+}
+
+/* Ready those whose files are ready, and return one of them. */
+static struct g *poll_now(struct m *m)
+{
+	struct g_list ready;
+
+	g_list_init(&ready);
+	netpoll_look(&ready);
+	if (!ready.head)
+		return NULL;
+	g_ready_list(m, &ready);
+	return runq_get(m_p(m));
 }
 
 /* Find something for the M's P, without waiting. */
@@ -444,6 +460,11 @@ static struct g *find_now(struct m *m)
 	g = globq_get(p, 0);
 	if (g)
 		return g;
+	if (netpoll_is_needed()) {
+		g = poll_now(m);
+		if (g)
+			return g;
+	}
 
 	if (procs_top() == 1)
 		return NULL;

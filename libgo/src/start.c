@@ -29,6 +29,7 @@
 #include "goroutine.h"
 #include "m.h"
 #include "netpoll.h"
+#include "polldesc.h"
 #include "preempt.h"
 #include "proc.h"
 #include "sched.h"
@@ -182,8 +183,9 @@ static void rt_destroy(void)
 	m_free_ended();
 	garbage_collect();
 	preempt_stop();
-	netpoll_destroy();
 	ps_destroy();
+	poll_reset();
+	netpoll_destroy();
 	gpool_destroy();
 	stack_destroy();
 	free(rt.ms);

@@ -28,6 +28,7 @@
 #include "gomaxprocs.h"
 #include "m.h"
 #include "netpoll.h"
+#include "polldesc.h"
 #include "preempt.h"
 #include "proc.h"
 #include "retake.h"
@@ -64,6 +65,13 @@
 /* The longest sleep of all, so that this is done in a program that sleeps, too. */
 #define SLEEP_MAX	(60 * GO_SECOND)
 
+/* How long those who wait for a file may go unseen while others run. */
+#define POLL_PERIOD	(10 * GO_MILLISECOND)
+
+/* How often to look at those who have waited for a file since the last time, or at all. */
+#define WAITS_PERIOD	(500 * GO_MILLISECOND)
+#define ALL_WAITS_PERIOD	(10 * GO_SECOND)
+
 /*
  * How often who queues a goroutine may wake it: at first, and after times at which
  * that found no owner blocked. Its looks take CPU time from those who run.
@@ -84,6 +92,11 @@ void sysmon_wake_slow(void)
 static bool stopping(void)
 {
 	return __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE);
+}
+
+static bool waits_begun(void)
+{
+	return __atomic_load_n(&poll_waits_begun, __ATOMIC_SEQ_CST);
 }
 
 static bool p_has_work(const struct p *p)
@@ -125,6 +138,20 @@ static enum look p_look(struct p *p, uint64_t word, struct watch *w, int64_t now
 	return LOOK_WAITS;
 }
 
+/* Somebody waits for a file, and those that run have had no time to look. */
+static void poll_if_nobody_does(int64_t now)
+{
+	struct g_list ready;
+
+	if (!netpoll_is_needed() ||
+	    now - __atomic_load_n(&rt.last_poll, __ATOMIC_RELAXED) <
+		    POLL_PERIOD)
+		return;
+	g_list_init(&ready);
+	netpoll_look(&ready);
+	g_ready_list(NULL, &ready);
+}
+
 /* Look at each P, and take those whose owners are blocked. */
 static enum look sysmon_look(struct watch *watches)
 {
@@ -148,6 +175,7 @@ static enum look sysmon_look(struct watch *watches)
 	}
 	if (bound_rescue() && found < LOOK_WAITS)
 		found = LOOK_WAITS;
+	poll_if_nobody_does(now);
 	return found;
 }
 
@@ -194,7 +222,8 @@ static bool sysmon_doze(int64_t ns, enum look found)
 	/* Pairs with the barrier of who queues a goroutine or takes a P. */
 	__atomic_store_n(&sysmon_asleep, 1, __ATOMIC_SEQ_CST);
 	if (!stopping() &&
-	    (found != LOOK_ASLEEP || !(sched_p_runs() || bound_strands())) &&
+	    (found != LOOK_ASLEEP || !(sched_p_runs() || bound_strands() ||
+				       (ns > WAITS_PERIOD && waits_begun()))) &&
 	    (found != LOOK_IDLE || !work_waits())) {
 		futex_wait(&sysmon_asleep, 1, ns);
 		woken = !__atomic_load_n(&sysmon_asleep, __ATOMIC_SEQ_CST);
@@ -265,6 +294,8 @@ static void pace_slow(struct pace *pace, enum look found)
 	}
 	if (found == LOOK_WAITS && most > PREEMPT_SLICE)
 		most = PREEMPT_SLICE;
+	if (netpoll_is_needed() && most > POLL_PERIOD)
+		most = POLL_PERIOD;
 	pace->delay *= 2;
 	if (pace->delay > most)
 		pace->delay = most;
@@ -300,6 +331,9 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 
 	if (first != INT64_MAX && first - go_now() > LONG_SLEEP)
 		first -= EARLY;
+	if (__atomic_load_n(&rt.shared->net_waiters, __ATOMIC_RELAXED))
+		until = go_now() + (waits_begun() ? WAITS_PERIOD :
+						    ALL_WAITS_PERIOD);
 	if (rt.deadlock)
 		until = deadlock_until(pace, until);
 	if (until > first)
@@ -353,11 +387,15 @@ static void sysmon_sleep(struct pace *pace, enum look found,
  * @procs: to see whether the CPUs have changed
  * @reclaim: to free Ms that have ended
  * @trim: to give back stacks that were not used since
+ * @waits: to look at those who have begun to wait for files
+ * @all_waits: to look at all who do
  */
 struct upkeep {
 	int64_t procs;
 	int64_t reclaim;
 	int64_t trim;
+	int64_t waits;
+	int64_t all_waits;
 };
 
 static bool is_due(int64_t *when, int64_t now, int64_t period)
@@ -378,6 +416,10 @@ static void sysmon_upkeep(struct upkeep *u)
 		m_free_ended();
 	if (is_due(&u->trim, now, TRIM_PERIOD))
 		stack_trim();
+	if (is_due(&u->all_waits, now, ALL_WAITS_PERIOD))
+		poll_check_waits(true);
+	else if (is_due(&u->waits, now, WAITS_PERIOD) && waits_begun())
+		poll_check_waits(false);
 }
 
 static struct upkeep upkeep_begin(void)
@@ -388,6 +430,8 @@ static struct upkeep upkeep_begin(void)
 		.procs = now + PROCS_PERIOD,
 		.reclaim = now + RECLAIM_PERIOD,
 		.trim = now + TRIM_PERIOD,
+		.waits = now + WAITS_PERIOD,
+		.all_waits = now + ALL_WAITS_PERIOD,
 	};
 }
 
