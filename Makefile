@@ -43,6 +43,7 @@ help:
 	@echo '  demo           the main job: kgo with its module, without, and Go, compared'
 	@echo '  bench          what each operation of libgo costs, beside Go, Boost.Fiber and'
 	@echo '                 plain threads, on this machine: ROUNDS=5, BENCH=--quick'
+	@echo '  bench-echo     a TCP echo server with libgo, Go, and a bare epoll loop'
 	@echo '  bench-vm       the demo with more rounds: ROUNDS=200'
 	@echo '  vm             a shell in the test machine with the module loaded'
 	@echo
@@ -124,6 +125,11 @@ bench: bench-programs
 	$(Q)tools/setup bench || true
 	$(Q)$(MAKE) -C bench O=$(out)/bench LIBGO=$(out)/libgo boost
 	$(Q)O=$(out) bench/bench $(if $(filter file,$(origin ROUNDS)),,--rounds \
+		$(ROUNDS)) $(BENCH)
+
+.PHONY: bench-echo
+bench-echo: bench-programs
+	$(Q)O=$(out) bench/bench-echo $(if $(filter file,$(origin ROUNDS)),,--rounds \
 		$(ROUNDS)) $(BENCH)
 
 .PHONY: bench-vm
