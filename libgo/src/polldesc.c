@@ -129,6 +129,8 @@ static int kind_learn(struct poll_op *op)
 	if (ret)
 		return ret;
 	m = wait_enter();
+	if (wait_refused(m))
+		return 0;	/* and is asked for each time */
 	lock_acquire(&pd->lock);
 	if (poll_op_is_current(op) && pd->kind == POLL_NEW) {
 		__atomic_store_n(&pd->nonblocking, nonblocking,
@@ -199,6 +201,14 @@ static void desc_forget(struct poll_desc *pd, struct g_list *wake, int result)
 	__atomic_store_n(&pd->always, false, __ATOMIC_RELAXED);
 }
 
+/* In a child of fork(): the lists are the parent's, and so may the lock be. */
+static void desc_forget_forked(struct poll_desc *pd)
+{
+	pd->kind = POLL_NEW;
+	pd->registered = false;
+	pd->always = false;
+}
+
 static void state_set(struct poll_desc *pd, uint32_t gen, uint32_t low)
 {
 	__atomic_store_n(&pd->state, (uint64_t)gen << POLL_GEN_SHIFT | low,
@@ -246,6 +256,9 @@ static int desc_close(struct poll_desc *pd, int fd)
 		state_set(pd, poll_gen(pd) + 1, 0);
 		lock_release(&pd->lock);
 		wait_exit(m);
+	} else {
+		desc_forget_forked(pd);
+		state_set(pd, poll_gen(pd) + 1, 0);
 	}
 	ret = close(fd);
 	return ret ? -errno_read() : 0;

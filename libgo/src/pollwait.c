@@ -74,6 +74,8 @@ static void desc_wake_one(struct poll_desc *pd, struct poll_side *side)
 	struct m *m = wait_enter();
 	struct waiter *w;
 
+	if (wait_refused(m))
+		return;
 	lock_acquire(&pd->lock);
 	w = side_take(side);
 	if (w)

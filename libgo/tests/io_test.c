@@ -1023,6 +1023,46 @@ GO_TEST(a_child_is_waited_for_without_a_thread)
 	ck_assert_int_eq(go_wait(pid, NULL), -ECHILD);
 }
 
+/* It has no runtime: what need not wait is done, the rest is refused. */
+static int child_uses_files(void)
+{
+	char c;
+
+	if (go_read(fds[0], &c, 1) != -ESRCH)
+		return 1;
+	if (go_write(fds[1], "x", 1) != 1 || go_read(fds[0], &c, 1) != 1)
+		return 2;
+	if (go_set_deadline(fds[0], 0) != -ESRCH)
+		return 3;
+	if (go_close(fds[0]) || go_close(fds[1]))
+		return 4;
+	/* Most likely with the same numbers. */
+	if (pipe(fds) || go_write(fds[1], "x", 1) != 1 ||
+	    go_read(fds[0], &c, 1) != 1)
+		return 5;
+	return 0;
+}
+
+GO_TEST(a_child_of_fork_does_not_wait)
+{
+	int status, known;
+	pid_t pid;
+
+	for (known = 0; known < 2; known++) {
+		socketpair_make(SOCK_STREAM, 0);
+		if (known)
+			ck_assert_int_eq(read_until(fds[0], write_one), 1);
+		pid = fork();
+		if (!pid)
+			_exit(child_uses_files());
+		ck_assert_int_eq(go_wait(pid, &status), 0);
+		ck_assert_int_eq(status, 0);
+		/* Its calls were about its own descriptors. */
+		ck_assert_int_eq(read_until(fds[0], write_one), 1);
+		close_both();
+	}
+}
+
 int main(void)
 {
 	TCase *tc = tcase_create("io");
@@ -1064,5 +1104,6 @@ int main(void)
 	tcase_add_go_test(tc, plain_threads_wait_as_well);
 	tcase_add_test(tc, the_runtime_ends_while_some_wait);
 	tcase_add_go_test(tc, a_child_is_waited_for_without_a_thread);
+	tcase_add_go_test(tc, a_child_of_fork_does_not_wait);
 	return run_tests("io", tc);
 }
