@@ -21,6 +21,7 @@
 
 #include "test.h"
 
+#include "netpoll.h"
 #include "pollwait.h"
 #include "runtime.h"
 
@@ -436,16 +437,21 @@ static void accept_slowly(void *arg)
 
 GO_TEST(a_burst_of_connections_wakes_as_many)
 {
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
 	int clients[CLIENTS], i;
 
 	listen_somewhere();
+	getsockname(listener, (struct sockaddr *)&addr, &len);
 	go_waitgroup_add(&wg, CLIENTS);
 	for (i = 0; i < CLIENTS; i++)
 		go_spawn(accept_slowly, NULL);
 	wait_until(waiters() == CLIENTS);
+	/* With one P nobody looks in between: it is one event. */
 	for (i = 0; i < CLIENTS; i++) {
-		clients[i] = go_dial("tcp", address, INT64_MAX);
-		ck_assert_int_ge(clients[i], 0);
+		clients[i] = socket(AF_INET, SOCK_STREAM, 0);
+		ck_assert_int_eq(connect(clients[i], (struct sockaddr *)&addr,
+					 len), 0);
 	}
 	go_waitgroup_wait(&wg);
 	for (i = 0; i < CLIENTS; i++)
@@ -548,6 +554,28 @@ GO_TEST(a_number_that_was_closed_behind_our_back_is_used_again)
 	close_both();
 }
 
+static void close_late(void)
+{
+	/* It has been looked at, and was all right. */
+	go_sleep(2 * GO_SECOND);
+	ck_assert_int_eq(close(fds[0]), 0);
+}
+
+static void wait_long(void *arg)
+{
+	(void)arg;
+	socketpair_make(SOCK_STREAM, 0);
+	have_number();
+	ck_assert_int_eq(read_until(NUMBER, close_late), -EBADF);
+	close_peer();
+}
+
+START_TEST(who_has_waited_long_is_told_as_well)
+{
+	run_with_procs(1, wait_long);
+}
+END_TEST
+
 static void close_behind(void)
 {
 	ck_assert_int_eq(close(fds[0]), 0);
@@ -559,6 +587,29 @@ GO_TEST(who_waits_for_what_was_closed_behind_our_back_is_told)
 	have_number();
 	ck_assert_int_eq(read_until(fds[0], close_behind), -EBADF);
 	close_peer();
+}
+
+/* What comes between an attempt and the wait. */
+GO_TEST(no_event_is_lost)
+{
+	struct g_list ready;
+	struct poll_op op;
+	unsigned int waits;
+
+	socketpair_make(SOCK_STREAM, 0);
+	ck_assert_int_eq(read_until(fds[0], write_one), 1);
+	ck_assert_int_eq(poll_begin(&op, fds[0]), 0);
+	ck_assert_int_eq(poll_attempt(&op, POLL_READ), 0);
+	write_one();
+	g_list_init(&ready);
+	while (load(op.pd->side[POLL_READ].seq) == op.seq[POLL_READ])
+		netpoll_look(&ready);
+	ck_assert_ptr_null(ready.head);
+	waits = op.pd->side[POLL_READ].waits;
+	ck_assert_int_eq(poll_wait(&op, POLL_READ), 0);
+	ck_assert_int_eq(op.pd->side[POLL_READ].waits, waits);
+	poll_end(&op);
+	close_both();
 }
 
 GO_TEST(a_call_that_is_under_way_keeps_the_number)
@@ -1089,6 +1140,8 @@ int main(void)
 			  a_number_that_was_closed_behind_our_back_is_used_again);
 	tcase_add_go_test(tc,
 			  who_waits_for_what_was_closed_behind_our_back_is_told);
+	tcase_add_test(tc, who_has_waited_long_is_told_as_well);
+	tcase_add_go_test(tc, no_event_is_lost);
 	tcase_add_go_test(tc, a_call_that_is_under_way_keeps_the_number);
 	tcase_add_go_test(tc, deadlines_end_calls);
 	tcase_add_go_test(tc, a_write_deadline_ends_a_write);
