@@ -184,12 +184,11 @@ static void options(int argc, char **argv)
 		int *value;
 	} known[] = {
 		{ "port=", &port }, { "pid=", &pid }, { "connections=", &nr },
-		{ "warm_ms=", &warm_ms }, { "ms=", &run_ms },
+		{ "warm_ms=", &warm_ms }, { "ms=", &run_ms }, {},
 	};
-	size_t i;
-	int k;
+	int i, k;
 
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	for (i = 0; known[i].name; i++)
 		for (k = 1; k < argc; k++)
 			if (!strncmp(argv[k], known[i].name,
 				     strlen(known[i].name)))
