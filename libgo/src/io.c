@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -21,6 +22,7 @@
 #include "errnum.h"
 #include "polldesc.h"
 #include "pollwait.h"
+#include "preempt.h"
 
 /* The flags of each call on a socket. */
 #define SOCKET_FLAGS	(MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -523,13 +525,48 @@ out:
 
 /* ---- between files ------------------------------------------------------------------- */
 
+/*
+ * sendfile() and splice() take no MSG_NOSIGNAL. SIGPIPE is held back meanwhile and then
+ * taken away, which goes by thread; so the signal that preempts has to wait as well.
+ */
+static void sigpipe_hold(sigset_t *before)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGPIPE);
+	sigaddset(&held, PREEMPT_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+static void sigpipe_drop(const sigset_t *before, ssize_t ret)
+{
+	static const struct timespec at_once;
+	sigset_t dropped;
+	int saved = errno;
+
+	if (ret == -EPIPE && !sigismember(before, SIGPIPE)) {
+		sigemptyset(&dropped);
+		sigaddset(&dropped, SIGPIPE);
+		sigtimedwait(&dropped, NULL, &at_once);
+	}
+	errno = saved;
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 static __attribute__((noinline)) ssize_t
 attempt_sendfile(int fd, const struct io *io, enum poll_kind kind)
 {
 	int saved = errno;
+	sigset_t before;
+	ssize_t ret;
 
-	(void)kind;
-	return result(sendfile(fd, io->other, io->offset, io->n), saved);
+	if (!is_socket(kind))
+		return result(sendfile(fd, io->other, io->offset, io->n), saved);
+	sigpipe_hold(&before);
+	ret = result(sendfile(fd, io->other, io->offset, io->n), saved);
+	sigpipe_drop(&before, ret);
+	return ret;
 }
 
 ssize_t go_sendfile(int out, int in, off_t *offset, size_t n)
@@ -555,19 +592,25 @@ struct splice_args {
 	off_t *off_out;
 	size_t n;
 	unsigned int flags;
+	bool to_socket;
 };
 
 static __attribute__((noinline)) ssize_t
 attempt_splice(int in, int out, const struct splice_args *args)
 {
 	int saved = errno;
+	sigset_t before;
 	ssize_t ret;
 
+	if (args->to_socket)
+		sigpipe_hold(&before);
 	do {
 		ret = result(splice(in, args->off_in, out, args->off_out,
 				    args->n, args->flags | SPLICE_F_NONBLOCK),
 			     saved);
 	} while (ret == -EINTR);
+	if (args->to_socket)
+		sigpipe_drop(&before, ret);
 	return ret;
 }
 
@@ -595,7 +638,7 @@ static int splice_attempts(struct poll_op *from, struct poll_op *to)
 ssize_t go_splice(int in, off_t *off_in, int out, off_t *off_out, size_t n,
 		  unsigned int flags)
 {
-	struct splice_args args = { off_in, off_out, n, flags };
+	struct splice_args args = { off_in, off_out, n, flags, false };
 	struct poll_op from, to;
 	ssize_t ret;
 
@@ -605,6 +648,7 @@ ssize_t go_splice(int in, off_t *off_in, int out, off_t *off_out, size_t n,
 	ret = poll_begin(&to, out);
 	if (ret)
 		goto out_from;
+	args.to_socket = is_socket(poll_kind(&to));
 	for (;;) {
 		ret = splice_attempts(&from, &to);
 		if (ret)

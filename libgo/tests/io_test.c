@@ -420,6 +420,45 @@ GO_TEST(a_lost_peer_is_an_error_not_a_signal)
 	go_close(fds[0]);
 }
 
+static int open_exe(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static void assert_sigpipe_as_ever(void)
+{
+	sigset_t set;
+
+	sigpending(&set);
+	ck_assert(!sigismember(&set, SIGPIPE));
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	ck_assert(!sigismember(&set, SIGPIPE));
+	ck_assert(!sigismember(&set, SIGURG));
+}
+
+GO_TEST(a_file_for_a_lost_peer_is_no_signal)
+{
+	int file = open_exe(), pipes[2];
+
+	socketpair_make(SOCK_STREAM, 0);
+	close_peer();
+	errno = EXDEV;
+	ck_assert_int_eq(go_sendfile(fds[0], file, NULL, 100), -EPIPE);
+	assert_sigpipe_as_ever();
+	ck_assert_int_eq(go_pipe(pipes), 0);
+	ck_assert_int_eq(go_write(pipes[1], "words", 5), 5);
+	ck_assert_int_eq(go_splice(pipes[0], NULL, fds[0], NULL, 5, 0), -EPIPE);
+	assert_sigpipe_as_ever();
+	ck_assert_int_eq(errno, EXDEV);
+	go_close(fds[0]);
+	go_close(pipes[0]);
+	go_close(pipes[1]);
+	close(file);
+}
+
 /* A burst of connections is served by all who wait. */
 static void accept_slowly(void *arg)
 {
@@ -1132,6 +1171,7 @@ int main(void)
 	tcase_add_go_test(tc, the_end_is_seen_after_a_short_read);
 	tcase_add_go_test(tc, urgent_data_hides_nothing);
 	tcase_add_go_test(tc, a_lost_peer_is_an_error_not_a_signal);
+	tcase_add_go_test(tc, a_file_for_a_lost_peer_is_no_signal);
 	tcase_add_go_test(tc, a_burst_of_connections_wakes_as_many);
 	tcase_add_go_test(tc, unix_sockets_by_name);
 	tcase_add_go_test(tc, close_wakes_all_who_wait);

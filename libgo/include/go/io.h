@@ -188,6 +188,8 @@ GO_API int go_poll(int fd, short events, int64_t deadline);
  * @offset: where to begin, moved on by what was copied; NULL for the file's own place
  * @n: bytes
  *
+ * A socket whose peer is gone is -EPIPE; no SIGPIPE is sent for it.
+ *
  * Return: the number of bytes, less than @n at the end of the file or if an error came
  * after some had been copied; or the error of sendfile(2), negated.
  */
@@ -201,6 +203,8 @@ GO_API ssize_t go_sendfile(int out, int in, off_t *offset, size_t n);
  * @off_out: as of splice(2)
  * @n: bytes at most
  * @flags: as of splice(2)
+ *
+ * A socket whose peer is gone is -EPIPE; no SIGPIPE is sent for it.
  *
  * Return: the number of bytes; 0 at the end; or the error of splice(2), negated.
  */
