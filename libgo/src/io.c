@@ -539,13 +539,14 @@ static void sigpipe_hold(sigset_t *before)
 	pthread_sigmask(SIG_BLOCK, &held, before);
 }
 
-static void sigpipe_drop(const sigset_t *before, ssize_t ret)
+/* @whole: all was sent; the call that finds the peer gone may have sent some before */
+static void sigpipe_drop(const sigset_t *before, bool whole)
 {
 	static const struct timespec at_once;
 	sigset_t dropped;
 	int saved = errno;
 
-	if (ret == -EPIPE && !sigismember(before, SIGPIPE)) {
+	if (!whole && !sigismember(before, SIGPIPE)) {
 		sigemptyset(&dropped);
 		sigaddset(&dropped, SIGPIPE);
 		sigtimedwait(&dropped, NULL, &at_once);
@@ -565,7 +566,7 @@ attempt_sendfile(int fd, const struct io *io, enum poll_kind kind)
 		return result(sendfile(fd, io->other, io->offset, io->n), saved);
 	sigpipe_hold(&before);
 	ret = result(sendfile(fd, io->other, io->offset, io->n), saved);
-	sigpipe_drop(&before, ret);
+	sigpipe_drop(&before, ret == (ssize_t)io->n);
 	return ret;
 }
 
@@ -610,7 +611,7 @@ attempt_splice(int in, int out, const struct splice_args *args)
 			     saved);
 	} while (ret == -EINTR);
 	if (args->to_socket)
-		sigpipe_drop(&before, ret);
+		sigpipe_drop(&before, ret == (ssize_t)args->n);
 	return ret;
 }
 

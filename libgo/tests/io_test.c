@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -456,6 +457,41 @@ GO_TEST(a_file_for_a_lost_peer_is_no_signal)
 	go_close(fds[0]);
 	go_close(pipes[0]);
 	go_close(pipes[1]);
+	close(file);
+}
+
+static void *read_a_little(void *arg)
+{
+	char buf[32768];
+	unsigned int n = (intptr_t)arg;
+
+	while (n--)
+		ck_assert_int_gt(read(fds[1], buf, sizeof(buf)), 0);
+	close_peer();
+	return NULL;
+}
+
+/* Then some has been sent by the call that finds it gone. */
+GO_TEST(a_peer_may_be_lost_in_the_middle_of_a_file)
+{
+	int file = memfd_create("file", 0);
+	pthread_t thread;
+	unsigned int i;
+	off_t offset;
+
+	ck_assert_int_ge(file, 0);
+	ck_assert_int_eq(ftruncate(file, STREAM_BYTES), 0);
+	for (i = 0; i < 300; i++) {
+		socketpair_make(SOCK_STREAM, 0);
+		ck_assert_int_eq(pthread_create(&thread, NULL, read_a_little,
+						(void *)(intptr_t)(i % 8)), 0);
+		do {
+			offset = 0;
+		} while (go_sendfile(fds[0], file, &offset, STREAM_BYTES) > 0);
+		assert_sigpipe_as_ever();
+		ck_assert_int_eq(pthread_join(thread, NULL), 0);
+		go_close(fds[0]);
+	}
 	close(file);
 }
 
@@ -1172,6 +1208,7 @@ int main(void)
 	tcase_add_go_test(tc, urgent_data_hides_nothing);
 	tcase_add_go_test(tc, a_lost_peer_is_an_error_not_a_signal);
 	tcase_add_go_test(tc, a_file_for_a_lost_peer_is_no_signal);
+	tcase_add_go_test(tc, a_peer_may_be_lost_in_the_middle_of_a_file);
 	tcase_add_go_test(tc, a_burst_of_connections_wakes_as_many);
 	tcase_add_go_test(tc, unix_sockets_by_name);
 	tcase_add_go_test(tc, close_wakes_all_who_wait);
