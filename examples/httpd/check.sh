@@ -1,0 +1,164 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# The file server, with the clients that people use. Sourced by examples/check, which
+# has set:
+: "${bin:?}" "${work:?}" "${out:?}"
+
+httpd_start() {
+	"$bin/httpd" --listen 127.0.0.1:0 "$work/www" >"$work/httpd" 2>&1 &
+	httpd=$!
+	awaits 'httpd listens' grep -q 'on port' "$work/httpd"
+	port=$(sed -n 's/.* on port //p' "$work/httpd")
+	url=http://127.0.0.1:$port
+}
+
+httpd_files() {
+	mkdir -p "$work/www/folder"
+	echo hello >"$work/www/hello.txt"
+	echo index >"$work/www/folder/index.html"
+	: >"$work/www/empty"
+	head -c 3000000 /dev/urandom >"$work/www/large file"
+	ln -s /etc/passwd "$work/www/outside"
+	mkfifo "$work/www/fifo"
+}
+
+# status NAME STATUS [OPTION...] PATH: curl is told so
+status() {
+	local name=$1 want=$2 got
+	shift 2
+	got=$(curl -s -m 20 -o /dev/null -w '%{http_code}' --path-as-is \
+		"${@:1:$#-1}" "$url/${!#}")
+	[ "$got" = "$want" ]
+	result $? "httpd: $name" "$got, not $want"
+}
+
+# same NAME FILE [OPTION...] PATH: curl gets the contents of FILE
+same() {
+	local name=$1 file=$2
+	shift 2
+	curl -s -f -m 20 "${@:1:$#-1}" "$url/${!#}" >"$work/got" 2>"$out" &&
+		cmp "$work/got" "$file" >>"$out"
+	result $? "httpd: $name"
+}
+
+# raw NAME PATTERN COUNT REQUEST: so many lines of what is sent back match
+raw() {
+	local name=$1 pattern=$2 count=$3
+	exec 3<>"/dev/tcp/127.0.0.1/$port"
+	printf '%b' "$4" >&3
+	timeout 20 cat <&3 >"$out"
+	exec 3<&-
+	[ "$(grep -a -c "$pattern" "$out")" = "$count" ]
+	result $? "httpd: $name"
+}
+
+httpd_replies() {
+	local large="$work/www/large file" date
+	same 'a file' "$work/www/hello.txt" hello.txt
+	same 'an empty file' "$work/www/empty" empty
+	same 'a large file, and a path that is encoded' "$large" large%20file
+	same 'the index of a folder' "$work/www/folder/index.html" -L folder
+	tail -c +101 "$large" | head -c 100000 >"$work/part"
+	same 'a part' "$work/part" -r 100-100099 large%20file
+	tail -c 77 "$large" >"$work/part"
+	same 'the last bytes' "$work/part" -r -77 large%20file
+	status 'a part has its status' 206 -r 0-9 hello.txt
+	status 'a part that is not there' 416 -r 3000000- large%20file
+	date=$(date -u -R -r "$work/www/hello.txt" | sed 's/+0000/GMT/')
+	status 'what has not changed' 304 -H "If-Modified-Since: $date" hello.txt
+	status 'what has changed' 200 \
+		-H 'If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT' hello.txt
+	status 'a head alone' 200 -I hello.txt
+	status 'a folder without its slash' 301 folder
+	status 'a file that is not there' 404 nothing
+	status 'a folder without an index' 404 ''
+	status 'a link that leads outside' 403 outside
+	status 'a path that leads outside' 403 ../../etc/passwd
+	status 'a path that leads outside, encoded' 403 %2e%2e/%2e%2e/etc/passwd
+	status 'no file' 403 fifo
+	status 'another method, with a body' 405 -d words hello.txt
+	status 'a body that is too long' 413 -H Expect: \
+		--data-binary "@$large" hello.txt
+}
+
+httpd_raw() {
+	local host='Host: x\r\n' close='Connection: close\r\n' get
+	get='GET /hello.txt HTTP/1.1\r\n'
+	raw 'requests that come at once' '^hello' 3 \
+		"$get$host\r\n$get$host\r\n$get$host$close\r\n"
+	raw 'a request after a body' '^hello' 1 \
+		"POST / HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc$get$host$close\r\n"
+	raw 'HTTP/1.0 ends the connection' '^hello' 1 \
+		'GET /hello.txt HTTP/1.0\r\n\r\n'
+	raw 'HTTP/1.0 that does not' 'Connection: keep-alive' 1 \
+		"GET /hello.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n$get$host$close\r\n"
+	raw 'no host' '^HTTP/1.1 400' 1 "$get\r\n"
+	raw 'two hosts' '^HTTP/1.1 400' 1 "$get$host$host\r\n"
+	raw 'two lengths' '^HTTP/1.1 400' 1 \
+		"$get${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\n"
+	raw 'a blank before a colon' '^HTTP/1.1 400' 1 "$get${host}A : b\r\n\r\n"
+	raw 'a folded line' '^HTTP/1.1 400' 1 "$get${host}A: b\r\n c\r\n\r\n"
+	raw 'a zero in a path' '^HTTP/1.1 400' 1 "GET /%00 HTTP/1.1\r\n$host\r\n"
+	raw 'no request at all' '^HTTP/1.1 400' 1 'what\r\n\r\n'
+	raw 'a body in chunks' '^HTTP/1.1 501' 1 \
+		"$get${host}Transfer-Encoding: chunked\r\n\r\n"
+	raw 'another version' '^HTTP/1.1 505' 1 'GET / HTTP/2.0\r\n\r\n'
+	raw 'a path that is too long' '^HTTP/1.1 414' 1 \
+		"GET /$(printf '%01100d' 0) HTTP/1.1\r\n$host\r\n"
+	raw 'a head that is too long' '^HTTP/1.1 431' 1 \
+		"$get$host$(printf 'A: %09000d' 0)\r\n\r\n"
+	raw 'a folder whose name is no header' '^Location: /%0D%0AA:%20b/' 0 \
+		"GET /%0D%0AA:%20b HTTP/1.1\r\n$host$close\r\n"
+}
+
+httpd_load() {
+	ab -q -k -c 50 -n 20000 "$url/hello.txt" >"$out" 2>&1 &&
+		grep -q '^Failed requests: *0$' "$out" &&
+		grep -q '^Keep-Alive requests: *20000$' "$out"
+	result $? 'httpd: 20,000 requests of ab on 50 connections'
+	ab -q -c 20 -n 2000 "$url/hello.txt" >"$out" 2>&1 &&
+		grep -q '^Failed requests: *0$' "$out"
+	result $? 'httpd: 2,000 connections of ab'
+	wrk -t2 -c100 -d3 "$url/large%20file" >"$out" 2>&1 &&
+		! grep -E 'Socket errors|Non-2xx' "$out"
+	result $? 'httpd: a large file on 100 connections of wrk'
+}
+
+descriptors() {
+	find "/proc/$1/fd" -type l | wc -l
+}
+
+httpd_descriptors() {
+	local pid=$1 want=$2
+	[ -d "/proc/$pid" ] && [ "$(descriptors "$pid")" = "$want" ]
+}
+
+# One client is slow, one idle. The first gets all, the second does not matter.
+httpd_stop() {
+	local slow code
+	curl -s -f -m 50 --limit-rate 1500000 "$url/large%20file" >"$work/slow" &
+	slow=$!
+	exec 3<>"/dev/tcp/127.0.0.1/$port"
+	awaits 'the slow client has begun' test -s "$work/slow"
+	kill -TERM "$httpd"
+	{ wait "$slow" && cmp "$work/slow" "$work/www/large file"; } >"$out" 2>&1
+	result $? 'httpd: what is being sent at the end is sent whole'
+	wait "$httpd"
+	code=$?
+	exec 3<&-
+	cp "$work/httpd" "$out"
+	[ $code = 0 ] && grep -q 'requests served' "$out"
+	result $? 'httpd: stops when told so'
+}
+
+httpd_files
+httpd_start
+httpd_replies
+# those that the library needs are there now
+before=$(descriptors "$httpd")
+httpd_raw
+httpd_load
+awaits 'httpd keeps no descriptors' httpd_descriptors "$httpd" "$before"
+result $? 'httpd: keeps no descriptor of a connection that has ended'
+httpd_stop

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include "request.h"
+
+/**
+ * reply_file() - answer a request with a file
+ * @fd: the connection
+ * @root: the folder that is served, opened; nothing outside it is
+ * @req: the request; keep_alive is cleared if the client cannot be told where the reply
+ *	ends
+ *
+ * Return: 0, also if the answer is that there is no such file; or what came of writing
+ * it, negated: then the connection is of no use any more.
+ */
+int reply_file(int fd, int root, struct request *req);
+
+/**
+ * reply_status() - answer with no more than a status
+ * @fd: the connection
+ * @status: such as 404
+ * @req: the request, or NULL if it was not understood: the connection ends
+ *
+ * Return: as reply_file().
+ */
+int reply_status(int fd, int status, const struct request *req);
+
+#endif /* REPLY_H */
