@@ -5,14 +5,6 @@
 # has set:
 : "${bin:?}" "${work:?}" "${out:?}"
 
-httpd_start() {
-	"$bin/httpd" --listen 127.0.0.1:0 "$work/www" >"$work/httpd" 2>&1 &
-	httpd=$!
-	awaits 'httpd listens' grep -q 'on port' "$work/httpd"
-	port=$(sed -n 's/.* on port //p' "$work/httpd")
-	url=http://127.0.0.1:$port
-}
-
 httpd_files() {
 	mkdir -p "$work/www/folder"
 	echo hello >"$work/www/hello.txt"
@@ -125,40 +117,28 @@ httpd_load() {
 	result $? 'httpd: a large file on 100 connections of wrk'
 }
 
-descriptors() {
-	find "/proc/$1/fd" -type l | wc -l
-}
-
-httpd_descriptors() {
-	local pid=$1 want=$2
-	[ -d "/proc/$pid" ] && [ "$(descriptors "$pid")" = "$want" ]
-}
-
 # One client is slow, one idle. The first gets all, the second does not matter.
 httpd_stop() {
-	local slow code
+	local slow
 	curl -s -f -m 50 --limit-rate 1500000 "$url/large%20file" >"$work/slow" &
 	slow=$!
 	exec 3<>"/dev/tcp/127.0.0.1/$port"
 	awaits 'the slow client has begun' test -s "$work/slow"
-	kill -TERM "$httpd"
+	server_stops httpd "$httpd" 'requests served'
 	{ wait "$slow" && cmp "$work/slow" "$work/www/large file"; } >"$out" 2>&1
 	result $? 'httpd: what is being sent at the end is sent whole'
-	wait "$httpd"
-	code=$?
 	exec 3<&-
-	cp "$work/httpd" "$out"
-	[ $code = 0 ] && grep -q 'requests served' "$out"
-	result $? 'httpd: stops when told so'
 }
 
 httpd_files
-httpd_start
+server httpd "$work/www"
+httpd=$pid
+url=http://127.0.0.1:$port
 httpd_replies
 # those that the library needs are there now
 before=$(descriptors "$httpd")
 httpd_raw
 httpd_load
-awaits 'httpd keeps no descriptors' httpd_descriptors "$httpd" "$before"
+awaits 'httpd keeps no descriptors' has_descriptors "$httpd" "$before"
 result $? 'httpd: keeps no descriptor of a connection that has ended'
 httpd_stop

@@ -6,10 +6,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,7 @@
 
 #include <go.h>
 
+#include "../server.h"
 #include "reply.h"
 
 #define HEAD_MAX	8192
@@ -27,73 +26,34 @@
 #define IDLE_TIME	(60 * GO_SECOND)
 #define REQUEST_TIME	(10 * GO_SECOND)
 
-struct server {
-	const char *address;
+struct file_server {
+	struct server server;
 	const char *folder;
-	int listener;
 	int root;
-	bool stopping;
 	long served;			/* requests */
-	struct go_waitgroup serving;	/* the acceptor, and each connection */
-	struct go_mutex lock;		/* guards the list */
-	struct connection *connections;
 };
 
-struct connection {
-	struct server *server;
-	int fd;
+struct client {
+	struct connection connection;
 	size_t n;			/* bytes that have come and are not used */
 	char buf[HEAD_MAX];
-	struct connection *next, **link;
 };
 
-static bool stopping(const struct server *s)
-{
-	return __atomic_load_n(&s->stopping, __ATOMIC_SEQ_CST);
-}
-
-static void connection_add(struct connection *c)
-{
-	struct server *s = c->server;
-
-	go_mutex_lock(&s->lock);
-	c->next = s->connections;
-	c->link = &s->connections;
-	if (c->next)
-		c->next->link = &c->next;
-	s->connections = c;
-	go_mutex_unlock(&s->lock);
-}
-
-static void connection_del(struct connection *c)
-{
-	struct server *s = c->server;
-
-	go_mutex_lock(&s->lock);
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
-	go_mutex_unlock(&s->lock);
-}
-
-static void used(struct connection *c, size_t n)
+static void used(struct client *c, size_t n)
 {
 	c->n -= n;
 	memmove(c->buf, c->buf + n, c->n);
 }
 
-/*
- * The one who stops the server says so first and moves the deadlines then: whoever
- * looks after it has set its own either sees it or has it moved.
- */
-static ssize_t read_more(struct connection *c, int64_t deadline)
+static ssize_t read_more(struct client *c, int64_t deadline)
 {
+	int fd = c->connection.fd;
 	ssize_t got;
 
-	go_set_read_deadline(c->fd, deadline);
-	if (stopping(c->server))
+	go_set_read_deadline(fd, deadline);
+	if (server_stopping(c->connection.server))
 		return -ETIMEDOUT;
-	got = go_read(c->fd, c->buf + c->n, sizeof(c->buf) - c->n);
+	got = go_read(fd, c->buf + c->n, sizeof(c->buf) - c->n);
 	if (got > 0)
 		c->n += got;
 	return got;
@@ -103,7 +63,7 @@ static ssize_t read_more(struct connection *c, int64_t deadline)
  * Returns the length of the head; 0 if there will be no request; or the status to end
  * with, negated.
  */
-static ssize_t read_request(struct connection *c, struct request *req)
+static ssize_t read_request(struct client *c, struct request *req)
 {
 	int64_t deadline = go_now() + (c->n ? REQUEST_TIME : IDLE_TIME);
 	ssize_t ret, got;
@@ -117,7 +77,7 @@ static ssize_t read_request(struct connection *c, struct request *req)
 		if (!c->n)
 			deadline = go_now() + IDLE_TIME;
 		got = read_more(c, deadline);
-		if (got == -ETIMEDOUT && c->n && !stopping(c->server))
+		if (got == -ETIMEDOUT && c->n && !server_stopping(c->connection.server))
 			return -408;
 		if (got <= 0)
 			return 0;
@@ -126,7 +86,7 @@ static ssize_t read_request(struct connection *c, struct request *req)
 	}
 }
 
-static int skip_body(struct connection *c, struct request *req)
+static int skip_body(struct client *c, struct request *req)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	off_t left = req->body;
@@ -134,7 +94,7 @@ static int skip_body(struct connection *c, struct request *req)
 	ssize_t ret;
 
 	if (left && req->wants_continue) {
-		ret = go_write(c->fd, go_on, strlen(go_on));
+		ret = go_write(c->connection.fd, go_on, strlen(go_on));
 		if (ret < 0)
 			return ret;
 	}
@@ -151,26 +111,26 @@ static int skip_body(struct connection *c, struct request *req)
 }
 
 /* Returns 0 if the connection can carry another request. */
-static int serve_request(struct connection *c)
+static int serve_request(struct client *c)
 {
-	struct server *s = c->server;
+	struct file_server *files = (struct file_server *)c->connection.server;
 	struct request req;
 	ssize_t ret = read_request(c, &req);
 
 	if (!ret)
 		return -ECONNRESET;
 	if (ret < 0)
-		return reply_status(c->fd, -ret, NULL) ?: -EPROTO;
+		return reply_status(c->connection.fd, -ret, NULL) ?: -EPROTO;
 	used(c, ret);
 	if (req.body > BODY_MAX)
-		return reply_status(c->fd, 413, NULL) ?: -EPROTO;
+		return reply_status(c->connection.fd, 413, NULL) ?: -EPROTO;
 	ret = skip_body(c, &req);
 	if (ret)
 		return ret;
-	if (stopping(s))
+	if (server_stopping(&files->server))
 		req.keep_alive = false;
-	ret = reply_file(c->fd, s->root, &req);
-	__atomic_fetch_add(&s->served, 1, __ATOMIC_RELAXED);
+	ret = reply_file(c->connection.fd, files->root, &req);
+	__atomic_fetch_add(&files->served, 1, __ATOMIC_RELAXED);
 	return ret ?: req.keep_alive ? 0 : -ESHUTDOWN;
 }
 
@@ -178,135 +138,44 @@ static int serve_request(struct connection *c)
  * What the client has sent and nobody read would have the kernel reset the connection,
  * and the client lose the last reply.
  */
-static void linger(struct connection *c)
+static void linger(struct client *c)
 {
+	int fd = c->connection.fd;
 	size_t left = BODY_MAX;
 	ssize_t got;
 
-	shutdown(c->fd, SHUT_WR);
-	go_set_read_deadline(c->fd, go_now() + GO_SECOND);
-	while (left && (got = go_read(c->fd, c->buf, sizeof(c->buf))) > 0)
+	shutdown(fd, SHUT_WR);
+	go_set_read_deadline(fd, go_now() + GO_SECOND);
+	while (left && (got = go_read(fd, c->buf, sizeof(c->buf))) > 0)
 		left -= (size_t)got < left ? (size_t)got : left;
 }
 
-static void serve_connection(void *arg)
+static void serve(struct connection *connection)
 {
-	struct connection *c = arg;
-	struct server *s = c->server;
+	struct client *c = (struct client *)connection;
 	int ret, one = 1;
 
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	connection_add(c);
+	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	do
 		ret = serve_request(c);
 	while (!ret);
 	if (ret == -EPROTO)
 		linger(c);
-	connection_del(c);
-	go_close(c->fd);
-	free(c);
-	go_waitgroup_done(&s->serving);
 }
 
-static int start_connection(struct server *s, int fd)
+static void start(void *arg)
 {
-	struct connection *c = malloc(sizeof(*c));
-	int ret;
+	struct file_server *files = arg;
 
-	if (!c)
-		return -ENOMEM;
-	c->server = s;
-	c->fd = fd;
-	c->n = 0;
-	go_waitgroup_add(&s->serving, 1);
-	ret = go_spawn(serve_connection, c);
-	if (ret) {
-		go_waitgroup_done(&s->serving);
-		free(c);
-	}
-	return ret;
-}
-
-/* Without descriptors or memory the clients wait in the listener's queue. */
-static void accept_all(void *arg)
-{
-	struct server *s = arg;
-
-	while (!stopping(s)) {
-		int fd = go_accept(s->listener, NULL, NULL);
-		int ret = fd < 0 ? fd : start_connection(s, fd);
-
-		if (!ret || ret == -ECONNABORTED)
-			continue;
-		if (fd >= 0)
-			go_close(fd);
-		if (stopping(s))
-			break;
-		fprintf(stderr, "httpd: a connection has to wait: %s\n",
-			strerror(-ret));
-		go_sleep(100 * GO_MILLISECOND);
-	}
-	go_waitgroup_done(&s->serving);
-}
-
-static void stop(struct server *s)
-{
-	struct connection *c;
-
-	__atomic_store_n(&s->stopping, true, __ATOMIC_SEQ_CST);
-	go_close(s->listener);
-	go_mutex_lock(&s->lock);
-	for (c = s->connections; c; c = c->next)
-		go_set_read_deadline(c->fd, go_now());
-	go_mutex_unlock(&s->lock);
-	go_waitgroup_wait(&s->serving);
-}
-
-static int start(struct server *s)
-{
-	struct sockaddr_storage addr;
-	socklen_t len = sizeof(addr);
-	int port;
-
-	s->root = open(s->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->root < 0) {
-		fprintf(stderr, "httpd: %s: %m\n", s->folder);
-		return -1;
-	}
-	s->listener = go_listen("tcp", s->address);
-	if (s->listener < 0) {
-		fprintf(stderr, "httpd: %s: %s\n", s->address,
-			strerror(-s->listener));
-		return -1;
-	}
-	getsockname(s->listener, (struct sockaddr *)&addr, &len);
-	port = ntohs(addr.ss_family == AF_INET ?
-		     ((struct sockaddr_in *)&addr)->sin_port :
-		     ((struct sockaddr_in6 *)&addr)->sin6_port);
-	printf("httpd: serving %s on port %d\n", s->folder, port);
-	fflush(stdout);
-	return 0;
-}
-
-static void serve(void *arg)
-{
-	struct server *s = arg;
-	struct go_chan *signals = go_chan_make(sizeof(int), 1);
-	int signo = 0;
-
-	if (go_signal_notify(signals, SIGINT, SIGTERM) || start(s))
+	files->root = open(files->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (files->root < 0) {
+		fprintf(stderr, "httpd: %s: %m\n", files->folder);
 		exit(1);
-	go_waitgroup_add(&s->serving, 1);
-	if (go_spawn(accept_all, s))
+	}
+	if (server_run(&files->server))
 		exit(1);
-	go_chan_recv(signals, &signo);
-	printf("httpd: %s: no new requests\n", strsignal(signo));
-	/* a second signal ends the server at once */
-	go_signal_stop(signals);
-	stop(s);
-	go_chan_release(signals);
-	close(s->root);
-	printf("httpd: %ld requests served\n", s->served);
+	close(files->root);
+	printf("httpd: %ld requests served\n", files->served);
 }
 
 static const char usage[] =
@@ -319,30 +188,22 @@ static const char usage[] =
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "listen", required_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' }, {},
+	struct file_server files = {
+		.server = {
+			.name = "httpd",
+			.size = sizeof(struct client),
+			.serve = serve,
+		},
 	};
-	struct server server = {
-		.address = "127.0.0.1:8080",
-		.serving = GO_WAITGROUP_INIT,
-	};
-	int option, ret;
+	int ret;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (option == 'l') {
-			server.address = optarg;
-		} else {
-			fputs(usage, option == 'h' ? stdout : stderr);
-			return option == 'h' ? 0 : 2;
-		}
-	}
+	files.server.address = server_address(argc, argv, usage, "127.0.0.1:8080");
 	if (optind != argc - 1) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	server.folder = argv[optind];
-	ret = go_run(serve, &server);
+	files.folder = argv[optind];
+	ret = go_run(start, &files);
 	if (ret)
 		fprintf(stderr, "httpd: go_run: %s\n", strerror(-ret));
 	return ret ? 1 : 0;

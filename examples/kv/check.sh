@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# The key-value server, with the clients of Redis. Sourced by examples/check, which has
+# set:
+: "${bin:?}" "${work:?}" "${out:?}"
+
+# says NAME REPLY COMMAND...: redis-cli prints it
+says() {
+	local name=$1 want=$2 got
+	shift 2
+	got=$(timeout 20 redis-cli -p "$port" "$@" 2>&1)
+	[ "$got" = "$want" ]
+	result $? "kv: $name" "'$got', not '$want'"
+}
+
+kv_commands() {
+	says 'it is there' PONG ping
+	says 'what it gets it gives' 'two words' echo 'two words'
+	says 'a key is set' OK set a 1
+	says 'a key is got' 1 get a
+	says 'a key that is not there' '' get nothing
+	says 'case does not matter' 1 GeT a
+	says 'several are set' OK mset b 2 c 3
+	says 'several are got' $'1\n2\n\n3' mget a b nothing c
+	says 'one, if new: it is not' '' set a 9 nx
+	says 'one, if there: it is not' '' set d 9 xx
+	says 'one, if there' OK set a 5 xx
+	says 'they exist' 2 exists a b nothing
+	says 'a number is added to' 6 incr a
+	says 'a number is subtracted from' -4 decrby a 10
+	says 'one that is not there is 0' 7 incrby d 7
+	says 'no number' 'ERR value is not an integer or out of range' \
+		incrby a x
+	says 'a number that is too large' OK set big 9223372036854775807
+	says '... has no next' 'ERR value is not an integer or out of range' incr big
+	says 'the length' 19 strlen big
+	says 'they are removed' 2 del c d nothing
+	says 'they are counted' 3 dbsize
+	says 'no command' "ERR unknown command 'what'" what
+	says 'an argument that is missing' \
+		"ERR wrong number of arguments for 'GET'" get
+	says 'an option that is none' 'ERR syntax error' set a 1 zz
+}
+
+kv_expiry() {
+	says 'it will expire' OK set e 1 ex 100
+	says 'in how long' 100 ttl e
+	says 'it will not' 1 persist e
+	says '... any more' -1 ttl e
+	says 'there is no time of one that is not there' -2 ttl nothing
+	says 'it expires at once' 1 expire e -1
+	says '... and is not there' '' get e
+	says 'one that expires soon' OK set soon 1 px 50
+	awaits 'a key that expires is removed, by nobody' kv_has 3
+	result $? 'kv: a key that expires is removed'
+}
+
+kv_has() {
+	[ "$(redis-cli -p "$port" dbsize)" = "$1" ]
+}
+
+kv_bytes() {
+	head -c 5000000 /dev/urandom >"$work/value"
+	redis-cli -p "$port" -x set bytes <"$work/value" >"$out" 2>&1
+	redis-cli -p "$port" --raw get bytes 2>>"$out" | head -c -1 |
+		cmp - "$work/value" >>"$out"
+	result $? 'kv: five million bytes, any'
+	says 'they are replaced' OK set bytes ''
+}
+
+# sent NAME PATTERN COUNT BYTES: so many lines of what is sent back match
+sent() {
+	local name=$1 pattern=$2 count=$3
+	exec 3<>"/dev/tcp/127.0.0.1/$port"
+	printf '%b' "$4" >&3
+	timeout 20 cat <&3 >"$out"
+	exec 3<&-
+	[ "$(grep -a -c "$pattern" "$out")" = "$count" ]
+	result $? "kv: $name"
+}
+
+kv_protocol() {
+	sent 'a person types' '^+PONG' 2 'PING\r\n\r\nping\nQUIT\n'
+	sent 'no number' '^-ERR Protocol' 1 '*x\r\n'
+	sent 'no string' '^-ERR Protocol' 1 '*1\r\n:1\r\n'
+	sent 'a string that is longer than told' '^-ERR Protocol' 1 \
+		'*1\r\n$4\r\nPINGx\r\n'
+	sent 'a string that is too long' 'too long' 1 '*1\r\n$999999999\r\n'
+	sent 'too many strings' 'too long' 1 '*99999\r\n'
+	sent 'a line without an end' '^-ERR Protocol' 1 "$(printf '%02000d' 0)"
+	sent 'a line in what is quoted' "^-ERR.*'a  b'" 1 \
+		'*1\r\n$4\r\na\r\nb\r\nQUIT\r\n'
+}
+
+kv_load() {
+	redis-benchmark -p "$port" --csv -n 20000 -t ping,set,get,incr,mset \
+		>"$out" 2>&1 && [ "$(grep -c '^"' "$out")" = 7 ] &&
+		! grep -qi 'error\|warning' "$out"
+	result $? 'kv: redis-benchmark, 50 connections'
+	redis-benchmark -p "$port" --csv -n 200000 -P 16 -r 1000 -t set,get \
+		>"$out" 2>&1 && ! grep -qi 'error\|warning' "$out"
+	result $? 'kv: redis-benchmark, 16 requests at once'
+	says 'nothing is lost of what was added' OK set counter 0
+	redis-benchmark -p "$port" -q -c 20 -n 20000 incr counter >"$out" 2>&1
+	says '... at the same time' 20000 get counter
+	says 'all are removed' OK flushall
+}
+
+server kv
+kv=$pid
+kv_commands
+kv_expiry
+kv_bytes
+before=$(descriptors "$kv")
+kv_protocol
+kv_load
+awaits 'kv keeps no descriptors' has_descriptors "$kv" "$before"
+result $? 'kv: keeps no descriptor of a connection that has ended'
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+server_stops kv "$kv" '^kv: 0 keys'
+exec 3<&-
