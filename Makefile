@@ -186,7 +186,7 @@ checkpatch: setup
 	for f in $$(git ls-files '*.[chS]'); do \
 		case $$f in \
 		kmod/*)	ignore=$(ignored_in_kmod) ;; \
-		*/typed.h|*/typed.c|*/typed_test.c|*/compile/*) \
+		*/typed.h|*/typed.c|*/typed_test.c|*/compile/*|*/chat/*) \
 			ignore=$(ignored_with_types) ;; \
 		*)	ignore=$(ignored_in_user_space) ;; \
 		esac; \

@@ -10,6 +10,9 @@
 
 #include "server.h"
 
+#define LINGER_TIME	GO_SECOND
+#define LINGER_MAX	(1024 * 1024)
+
 bool server_stopping(const struct server *s)
 {
 	return __atomic_load_n(&s->stopping, __ATOMIC_SEQ_CST);
@@ -18,6 +21,26 @@ bool server_stopping(const struct server *s)
 static void end_reading(struct connection *c)
 {
 	go_set_read_deadline(c->fd, go_now());
+}
+
+/* Who stops the server says so before it ends reading: this is seen, or undone. */
+void connection_read_until(struct connection *c, int64_t deadline)
+{
+	go_set_read_deadline(c->fd, deadline);
+	if (server_stopping(c->server))
+		end_reading(c);
+}
+
+void connection_linger(struct connection *c)
+{
+	size_t left = LINGER_MAX;
+	char buf[4096];
+	ssize_t got;
+
+	shutdown(c->fd, SHUT_WR);
+	connection_read_until(c, go_now() + LINGER_TIME);
+	while (left && (got = go_read(c->fd, buf, sizeof(buf))) > 0)
+		left -= (size_t)got < left ? (size_t)got : left;
 }
 
 static void connection_add(struct connection *c)

@@ -58,11 +58,24 @@ int server_run(struct server *s);
 /**
  * server_stopping() - has it been told to stop?
  * @s: the server
- *
- * Whoever sets a deadline to read looks after that: the one that ends reading may have
- * been set before.
  */
 bool server_stopping(const struct server *s);
+
+/**
+ * connection_read_until() - go_set_read_deadline(), but for a server that stops
+ * @c: the connection
+ * @deadline: on the clock of go_now()
+ */
+void connection_read_until(struct connection *c, int64_t deadline);
+
+/**
+ * connection_linger() - end a connection so that the client gets the last that was sent
+ * @c: the connection
+ *
+ * What the client has sent and nobody read would have the kernel reset it, and what is
+ * under way would be lost. So it is read, for a second or a MiB at most.
+ */
+void connection_linger(struct connection *c);
 
 /**
  * server_address() - where to listen, from a command line with no more than that

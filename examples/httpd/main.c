@@ -47,13 +47,10 @@ static void used(struct client *c, size_t n)
 
 static ssize_t read_more(struct client *c, int64_t deadline)
 {
-	int fd = c->connection.fd;
 	ssize_t got;
 
-	go_set_read_deadline(fd, deadline);
-	if (server_stopping(c->connection.server))
-		return -ETIMEDOUT;
-	got = go_read(fd, c->buf + c->n, sizeof(c->buf) - c->n);
+	connection_read_until(&c->connection, deadline);
+	got = go_read(c->connection.fd, c->buf + c->n, sizeof(c->buf) - c->n);
 	if (got > 0)
 		c->n += got;
 	return got;
@@ -134,22 +131,6 @@ static int serve_request(struct client *c)
 	return ret ?: req.keep_alive ? 0 : -ESHUTDOWN;
 }
 
-/*
- * What the client has sent and nobody read would have the kernel reset the connection,
- * and the client lose the last reply.
- */
-static void linger(struct client *c)
-{
-	int fd = c->connection.fd;
-	size_t left = BODY_MAX;
-	ssize_t got;
-
-	shutdown(fd, SHUT_WR);
-	go_set_read_deadline(fd, go_now() + GO_SECOND);
-	while (left && (got = go_read(fd, c->buf, sizeof(c->buf))) > 0)
-		left -= (size_t)got < left ? (size_t)got : left;
-}
-
 static void serve(struct connection *connection)
 {
 	struct client *c = (struct client *)connection;
@@ -160,7 +141,7 @@ static void serve(struct connection *connection)
 		ret = serve_request(c);
 	while (!ret);
 	if (ret == -EPROTO)
-		linger(c);
+		connection_linger(connection);
 }
 
 static void start(void *arg)

@@ -118,11 +118,14 @@ static int answer(struct client *c)
 static void serve(struct connection *connection)
 {
 	struct client *c = (struct client *)connection;
-	int one = 1;
+	int ret, one = 1;
 
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	while (!read_more(c) && !answer(c))
-		;
+	do
+		ret = read_more(c) ?: answer(c);
+	while (!ret);
+	if (ret == -EPROTO || ret == -EMSGSIZE)
+		connection_linger(connection);
 	free(c->replies.buf);
 	free(c->buf);
 }
