@@ -44,6 +44,7 @@ help:
 	@echo '  bench          what each operation of libgo costs, beside Go, Boost.Fiber and'
 	@echo '                 plain threads, on this machine: ROUNDS=5, BENCH=--quick'
 	@echo '  bench-echo     a TCP echo server with libgo, Go, and a bare epoll loop'
+	@echo '  bench-libraries SQLite, libpq, libcurl and others in goroutines and in threads'
 	@echo '  bench-vm       the demo with more rounds: ROUNDS=200'
 	@echo '  vm             a shell in the test machine with the module loaded'
 	@echo
@@ -92,6 +93,12 @@ examples: lib
 	$(Q)$(if $(call have,examples),$(MAKE) -C examples O=$(out)/examples \
 		LIBGO=$(out)/libgo)
 
+# Not in all: what these are built with is not needed for anything else.
+.PHONY: libraries
+libraries: lib
+	$(Q)tools/setup libraries
+	$(Q)$(MAKE) -C libraries O=$(out)/libraries LIBGO=$(out)/libgo
+
 .PHONY: bench-programs
 bench-programs: lib
 	$(Q)$(if $(call have,bench),$(MAKE) -C bench O=$(out)/bench \
@@ -131,6 +138,11 @@ bench: bench-programs
 bench-echo: bench-programs
 	$(Q)O=$(out) bench/bench-echo $(if $(filter file,$(origin ROUNDS)),,--rounds \
 		$(ROUNDS)) $(BENCH)
+
+.PHONY: bench-libraries
+bench-libraries: libraries modules
+	$(Q)O=$(out) KERNEL=$(KERNEL) libraries/compare $(if $(filter \
+		file,$(origin ROUNDS)),,--rounds $(ROUNDS)) $(BENCH)
 
 .PHONY: bench-vm
 bench-vm: all

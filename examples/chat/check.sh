@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # set by server()
 # SPDX-License-Identifier: MIT
 #
 # The chat server, with nc. Sourced by examples/check, which has set:
@@ -6,10 +6,12 @@
 
 # comes NAME: a client whom says NAME LINE has type it; what it sees is in chat.NAME
 comes() {
+	local fd
 	mkfifo "$work/types.$1"
 	nc 127.0.0.1 "$port" <"$work/types.$1" >"$work/chat.$1" &
 	nc[$1]=$!
-	exec {types[$1]}>"$work/types.$1"
+	exec {fd}>"$work/types.$1"
+	types[$1]=$fd
 	types "$1" "$1"
 	awaits "$1 is in the lobby" grep -q "in lobby:.* $1" "$work/chat.$1"
 }
@@ -19,7 +21,9 @@ types() {
 }
 
 goes() {
-	exec {types[$1]}>&-
+	local fd
+	fd=${types[$1]}
+	exec {fd}>&-
 	kill "${nc[$1]}" 2>/dev/null
 	rm "$work/types.$1"
 	wait "${nc[$1]}" 2>/dev/null

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # set by server()
 # SPDX-License-Identifier: MIT
 #
 # The file server, with the clients that people use. Sourced by examples/check, which

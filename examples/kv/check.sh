@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2016 # set by server(), and what only looks like a variable
 # SPDX-License-Identifier: MIT
 #
 # The key-value server, with the clients of Redis. Sourced by examples/check, which has

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # set by server()
 # SPDX-License-Identifier: MIT
 #
 # The proxy, between the file server or socat and their clients. Sourced by
