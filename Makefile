@@ -44,6 +44,7 @@ help:
 	@echo '  bench          what each operation of libgo costs, beside Go, Boost.Fiber and'
 	@echo '                 plain threads, on this machine: ROUNDS=5, BENCH=--quick'
 	@echo '  bench-echo     a TCP echo server with libgo, Go, and a bare epoll loop'
+	@echo '  bench-http     an HTTP server with libgo and with Go'"'"'s net/http, and wrk'
 	@echo '  bench-libraries SQLite, libpq, libcurl and others in goroutines and in threads'
 	@echo '  bench-vm       the demo with more rounds: ROUNDS=200'
 	@echo '  vm             a shell in the test machine with the module loaded'
@@ -137,6 +138,12 @@ bench: bench-programs
 .PHONY: bench-echo
 bench-echo: bench-programs
 	$(Q)O=$(out) bench/bench-echo $(if $(filter file,$(origin ROUNDS)),,--rounds \
+		$(ROUNDS)) $(BENCH)
+
+.PHONY: bench-http
+bench-http: bench-programs
+	$(Q)tools/setup check
+	$(Q)O=$(out) bench/bench-http $(if $(filter file,$(origin ROUNDS)),,--rounds \
 		$(ROUNDS)) $(BENCH)
 
 .PHONY: bench-libraries

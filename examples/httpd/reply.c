@@ -23,6 +23,7 @@
 /* A file of no more bytes goes out with its head, in one call. */
 #define SMALL_FILE	8192
 /* Room for a path with all of its characters encoded. */
+#define DATE_SIZE	32
 #define HEAD_SIZE	(3 * PATH_SIZE + 512)
 /* A client may take so long for so many bytes. */
 #define PATIENCE	(30 * GO_SECOND)
@@ -102,21 +103,33 @@ static void add_path(struct reply *r, const char *path)
 		    "%c" : "%%%02X", (unsigned char)*path);
 }
 
-static void add_date(struct reply *r, const char *name, time_t when)
+static void format_date(char date[DATE_SIZE], time_t when)
 {
-	char date[64];
 	struct tm tm;
 
-	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT",
+	strftime(date, DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT",
 		 gmtime_r(&when, &tm));
-	add(r, "%s: %s\r\n", name, date);
+}
+
+/* The thread's own: the goroutine makes no call that waits while it is used. */
+static const char *date_now(void)
+{
+	static _Thread_local char date[DATE_SIZE];
+	static _Thread_local time_t when;
+	time_t now = time(NULL);
+
+	if (now != when) {
+		format_date(date, now);
+		when = now;
+	}
+	return date;
 }
 
 static void begin(struct reply *r, int status, const struct request *req)
 {
 	r->n = 0;
-	add(r, "HTTP/1.1 %d %s\r\n", status, reason(status));
-	add_date(r, "Date", time(NULL));
+	add(r, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status),
+	    date_now());
 	if (!req || !req->keep_alive)
 		add(r, "Connection: close\r\n");
 	else if (req->http_1_0)
@@ -137,11 +150,30 @@ static int send_all(int fd, const char *buf, size_t n, int flags)
 	return 0;
 }
 
+static int send_text(int fd, struct reply *r, const char *text,
+		     const struct request *req)
+{
+	bool head_only = req && req->method == METHOD_HEAD;
+
+	add(r, "Content-Type: text/plain; charset=utf-8\r\n"
+	       "Content-Length: %zu\r\n\r\n%s",
+	    strlen(text), head_only ? "" : text);
+	go_set_write_deadline(fd, go_now() + PATIENCE);
+	return send_all(fd, r->buf, r->n, 0);
+}
+
+int reply_text(int fd, const char *text, const struct request *req)
+{
+	struct reply r;
+
+	begin(&r, 200, req);
+	return send_text(fd, &r, text, req);
+}
+
 int reply_status(int fd, int status, const struct request *req)
 {
 	struct reply r;
-	const char *text = reason(status);
-	bool head_only = req && req->method == METHOD_HEAD;
+	char text[64];
 
 	begin(&r, status, req);
 	if (status == 405)
@@ -151,12 +183,8 @@ int reply_status(int fd, int status, const struct request *req)
 		add_path(&r, req->path);
 		add(&r, "/\r\n");
 	}
-	add(&r, "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n",
-	    strlen(text) + 1);
-	if (!head_only)
-		add(&r, "%s\n", text);
-	go_set_write_deadline(fd, go_now() + PATIENCE);
-	return send_all(fd, r.buf, r.n, 0);
+	snprintf(text, sizeof(text), "%s\n", reason(status));
+	return send_text(fd, &r, text, req);
 }
 
 static int status_of(int error)
@@ -275,6 +303,7 @@ static int reply_open_file(int fd, int file, const struct stat *st,
 {
 	off_t first, n;
 	struct reply r;
+	char date[DATE_SIZE];
 
 	if (req->since >= 0 && st->st_mtime <= req->since) {
 		begin(&r, 304, req);
@@ -288,7 +317,8 @@ static int reply_open_file(int fd, int file, const struct stat *st,
 		return send_all(fd, r.buf, r.n, 0);
 	}
 	begin(&r, req->ranged ? 206 : 200, req);
-	add_date(&r, "Last-Modified", st->st_mtime);
+	format_date(date, st->st_mtime);
+	add(&r, "Last-Modified: %s\r\n", date);
 	if (req->ranged)
 		add(&r, "Content-Range: bytes %jd-%jd/%jd\r\n", (intmax_t)first,
 		    (intmax_t)(first + n - 1), (intmax_t)st->st_size);

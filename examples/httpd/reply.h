@@ -26,4 +26,14 @@ int reply_file(int fd, int root, struct request *req);
  */
 int reply_status(int fd, int status, const struct request *req);
 
+/**
+ * reply_text() - answer a request with a short text
+ * @fd: the connection
+ * @text: less than 1 KiB
+ * @req: the request
+ *
+ * Return: as reply_file().
+ */
+int reply_text(int fd, const char *text, const struct request *req);
+
 #endif /* REPLY_H */
