@@ -373,6 +373,8 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	} else if (sysmon_doze(pace->delay, found)) {
 		pace->woken = go_now();
 		pace_begin(pace);
+		/* the more often in vain, the shorter it looks closely */
+		pace->steady = pace->steady * WAKE_REST / pace->rest;
 		if (pace->rest < WAKE_REST_MAX)
 			pace->rest *= 2;
 		return;
