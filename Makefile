@@ -58,6 +58,7 @@ help:
 	@echo '                 KASAN, lockdep and kmemleak that is built once (10 minutes)'
 	@echo '  check-torture  libgo'"'"'s tests of what may race, also with sanitizers, several at a'
 	@echo '                 time, again and again for MINUTES=10'
+	@echo '  check-soak     examples/httpd under mixed load for MINUTES=5: it must keep nothing'
 	@echo '  checkpatch     the kernel'"'"'s style checker over all C'
 	@echo
 	@echo 'Install'
@@ -197,6 +198,11 @@ ignored_in_user_space = BIT_MACRO,PREFER_KERNEL_TYPES,EMBEDDED_FUNCTION_NAME,$(s
 # more than once.
 ignored_with_types = $(ignored_in_user_space),SPACING,MACRO_ARG_REUSE
 ignored_in_kmod = LINUX_VERSION_CODE,CONSTANT_COMPARISON,MACRO_ARG_PRECEDENCE
+
+.PHONY: check-soak
+check-soak: examples
+	$(Q)tools/setup check
+	$(Q)examples/httpd/soak $(out)/examples $(MINUTES)
 
 .PHONY: checkpatch
 checkpatch: setup
