@@ -7,6 +7,7 @@
 
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/task_work.h>
 #include <linux/version.h>
 
 #ifndef CONFIG_PREEMPT_NOTIFIERS
@@ -54,5 +55,23 @@ static inline bool kgo_current_frozen(unsigned int state)
 	return false;
 #endif
 }
+
+/*
+ * Debian exports task_work_add(), the kernel as it comes does not: Kbuild looks. Who
+ * cannot use it has no hold (kmod/hold.c).
+ */
+#ifdef KGO_HAVE_TASK_WORK
+#define KGO_CAN_HOLD	true
+static inline int kgo_task_work_add(struct callback_head *work)
+{
+	return task_work_add(current, work, TWA_RESUME);
+}
+#else
+#define KGO_CAN_HOLD	false
+static inline int kgo_task_work_add(struct callback_head *work)
+{
+	return -EOPNOTSUPP;
+}
+#endif
 
 #endif /* KGO_COMPAT_H */

@@ -5,7 +5,8 @@
  * When an M blocks outside of a critical section its P is changed in the M's own
  * context, with the run queue's lock held. If there is work the P goes to a
  * spare at once. If there is none the P becomes idle, with the M's index left
- * in its word: nobody is woken, and the M takes it back when it runs again.
+ * in its word: nobody is woken, and the M takes it back when it runs again. Ms that
+ * are held (hold.c) get a P in turn with the spares.
  *
  * No work is stranded (selftests: handoff, no_work_is_stranded). Who queues a
  * goroutine does so first and looks for an idle P then; here a P is made idle
@@ -95,36 +96,66 @@ static void kgo_spare_hand(struct kgo_thread *spare, u32 p)
 	kgo_m_queue_wake(spare);
 }
 
-/* Give the P that the current task's M owns to a spare. */
-static bool kgo_hand_over(struct kgo_thread *m, u32 p, u64 word)
+/*
+ * Who is to have the P of an M that leaves this CPU? A spare, for the work that
+ * waits, if there is @work, and an M that is held take turns.
+ */
+static struct kgo_thread *kgo_heir(struct kgo_rt *rt, u32 p, bool work)
+{
+	struct kgo_thread *held = kgo_held_pick(rt, p), *spare = NULL;
+
+	if (work && !(held && test_bit(p, rt->held_turn)))
+		spare = kgo_spare_pick(rt, true);
+	if (held)
+		__assign_bit(p, rt->held_turn, spare);
+	return spare ?: held;
+}
+
+/* The P is the heir's; have that woken. */
+static void kgo_hand(struct kgo_thread *heir, u32 p)
+{
+	struct kgo_rt *rt = heir->rt;
+
+	if (list_empty(&heir->held_node)) {
+		kgo_spare_hand(heir, p);
+		kgo_count(rt, handoffs);
+	} else {
+		kgo_held_grant(heir, p);
+		kgo_m_queue_wake(heir);
+		kgo_count(rt, grants);
+	}
+}
+
+/* Give the P that the current task's M owns to another. */
+static bool kgo_hand_over(struct kgo_thread *m, u32 p, u64 word, bool work)
 {
 	struct kgo_rt *rt = m->rt;
-	struct kgo_thread *spare;
+	struct kgo_thread *heir;
 	bool done = false;
 
 	raw_spin_lock(&rt->lock);
-	spare = kgo_spare_pick(rt, true);
-	if (spare && kgo_p_change(rt, p, word, KGO_P_RUNNING, spare->index)) {
-		kgo_spare_hand(spare, p);
+	heir = kgo_heir(rt, p, work);
+	if (heir && kgo_p_change(rt, p, word, KGO_P_RUNNING, heir->index)) {
+		kgo_hand(heir, p);
 		done = true;
 	}
 	raw_spin_unlock(&rt->lock);
 	return done;
 }
 
-/* An idle P turned out to have work: give it to a spare after all. */
-static void kgo_revive(struct kgo_rt *rt, u32 p)
+/* An idle P turned out to have work, or an M to be held: give it away after all. */
+static void kgo_revive(struct kgo_rt *rt, u32 p, bool work)
 {
-	struct kgo_thread *spare;
+	struct kgo_thread *heir;
 
 	raw_spin_lock(&rt->lock);
-	spare = kgo_spare_pick(rt, true);
-	if (!spare) {
+	heir = kgo_heir(rt, p, work);
+	if (heir) {
+		if (kgo_p_take_idle(rt, p, heir->index))
+			kgo_hand(heir, p);
+	} else if (work) {
 		kgo_starve(rt, p);
 		kgo_count(rt, no_spare);
-	} else if (kgo_p_take_idle(rt, p, spare->index)) {
-		kgo_spare_hand(spare, p);
-		kgo_count(rt, handoffs);
 	}
 	raw_spin_unlock(&rt->lock);
 }
@@ -140,10 +171,11 @@ static void kgo_revive(struct kgo_rt *rt, u32 p)
 bool kgo_release_p(struct kgo_thread *m, u32 p, u64 word)
 {
 	struct kgo_rt *rt = m->rt;
+	bool work = kgo_p_has_work(rt, p);
 
-	if (kgo_p_has_work(rt, p) && kgo_hand_over(m, p, word)) {
+	if ((work || READ_ONCE(rt->nr_held)) &&
+	    kgo_hand_over(m, p, word, work)) {
 		WRITE_ONCE(m->words->hold, KGO_HOLD_NONE);
-		kgo_count(rt, handoffs);
 		return true;
 	}
 
@@ -152,14 +184,15 @@ bool kgo_release_p(struct kgo_thread *m, u32 p, u64 word)
 	WRITE_ONCE(m->words->hold, KGO_HOLD_NONE);
 	/* Pairs with the barrier of who queues and then looks for an idle P. */
 	smp_mb();
-	if (kgo_p_has_work(rt, p) || kgo_p_has_work_elsewhere(rt, p))
-		kgo_revive(rt, p);
+	work = kgo_p_has_work(rt, p) || kgo_p_has_work_elsewhere(rt, p);
+	if (work || READ_ONCE(rt->nr_held))
+		kgo_revive(rt, p, work);
 	else
 		kgo_count(rt, idles);
 	return true;
 }
 
-static bool kgo_rt_usable(struct kgo_rt *rt)
+bool kgo_rt_usable(struct kgo_rt *rt)
 {
 	return !READ_ONCE(rt->closed) && current->mm == rt->mm;
 }
@@ -171,6 +204,10 @@ static void kgo_blocked(struct kgo_thread *m)
 	u64 word;
 	u32 p;
 
+	if (m->held) {
+		WRITE_ONCE(m->words->state, KGO_M_RETURNING);
+		return;
+	}
 	WRITE_ONCE(m->words->state, m->parked ? KGO_M_SPARE : KGO_M_BLOCKED);
 	if (m->parked || !kgo_rt_usable(rt) || !kgo_p_owned(m, &p, &word))
 		return;
@@ -208,9 +245,9 @@ static void kgo_sched_out(struct preempt_notifier *notifier,
 
 /*
  * The M runs again after its P was taken. It takes its own P back if nobody
- * else has had it, or else any idle one. Without one it goes on and looks for a
- * P in its next call of the library. A critical section is the library itself:
- * it looks for a P on its own.
+ * else has had it, or else any idle one. Without one it is held when it returns to
+ * user mode (hold.c), or goes on and looks for a P in its next call of the library. A
+ * critical section is the library itself: it looks for a P on its own.
  */
 static void kgo_returning(struct kgo_thread *m)
 {
@@ -242,6 +279,7 @@ static void kgo_returning(struct kgo_thread *m)
 		m->returned = true;
 		kgo_count(rt, returns);
 	}
+	kgo_hold_queue(m);
 }
 
 static void kgo_sched_in(struct preempt_notifier *notifier, int cpu)
@@ -250,7 +288,9 @@ static void kgo_sched_in(struct preempt_notifier *notifier, int cpu)
 					    notifier);
 
 	WRITE_ONCE(m->words->state, KGO_M_RUNNING);
-	if (m->lost)
+	if (m->held)
+		WRITE_ONCE(m->words->state, KGO_M_RETURNING);
+	else if (m->lost)
 		kgo_returning(m);
 }
 

@@ -28,6 +28,7 @@
 #ifndef KGO_H
 #define KGO_H
 
+#include <linux/bitmap.h>
 #include <linux/idr.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -57,6 +58,9 @@ struct kgo_counts {
 	u64 wakes;
 	u64 parks;
 	u64 deaths;
+	u64 holds;
+	u64 grants;
+	u64 passes;
 };
 
 /**
@@ -69,6 +73,7 @@ struct kgo_counts {
  * @nr_p: number of Ps
  * @nr_m_max: most Ms at a time
  * @spare_low: with fewer spares than this an event is due
+ * @hold: Ms that return without a P are held
  * @nr_pages: length of @pages
  * @m_first_page: index of the first page with struct kgo_m
  * @pages: kernel addresses of the shared pages; those of Ms appear with the
@@ -83,6 +88,10 @@ struct kgo_counts {
  * @starving: how many Ps with work have found no spare; as many Ms that park
  *	look for an idle P first
  * @starving_p: the last of them
+ * @held: Ms that are held, the one that was first
+ * @nr_held: length of @held; also read without the lock
+ * @held_turn: a bit for each P: the next time that its owner blocks, an M that is
+ *	held comes before the work that waits
  * @events: KGO_EVENT_* that have not been reported
  * @waiter: the M in KGO_IOC_WAIT, or NULL
  */
@@ -96,6 +105,7 @@ struct kgo_rt {
 	u32 nr_p;
 	u32 nr_m_max;
 	u32 spare_low;
+	bool hold;
 	u32 nr_pages;
 	u32 m_first_page;
 	void **pages;
@@ -109,13 +119,16 @@ struct kgo_rt {
 	u32 nr_spare;
 	u32 starving;
 	u32 starving_p;
+	struct list_head held;
+	u32 nr_held;
+	DECLARE_BITMAP(held_turn, KGO_MAX_P);
 	u32 events;
 	struct kgo_thread *waiter;
 };
 
 /**
  * struct kgo_thread - the kernel's side of an M
- * @ref: held by the thread while it is an M, and by a pending wake-up
+ * @ref: held by the thread while it is an M, by a pending wake-up and by @hold_work
  * @rt: the runtime
  * @task: the thread
  * @notifier: on @task's list; touched by @task only
@@ -126,8 +139,13 @@ struct kgo_rt {
  * @returned: the end of that block was counted; own thread only
  * @lost_p: the P that it lost; own thread only
  * @parked: it is in KGO_IOC_PARK; written by its own thread only
+ * @held: it sleeps in the hold; own thread only
+ * @hold_queued: @hold_work is queued; own thread only
+ * @excused: until then, in jiffies, it is not held; own thread only
+ * @hold_work: holds it when it returns to user mode
+ * @held_node: in kgo_rt.held while it can be given a P; kgo_rt.lock
  * @spare_node: in kgo_rt.spares while it can be given a P; kgo_rt.lock
- * @granted: the P that it was given while parked, or KGO_NO_P; kgo_rt.lock
+ * @granted: the P that it was given while parked or held, or KGO_NO_P; kgo_rt.lock
  * @reason: why, KGO_PARK_*; kgo_rt.lock
  * @wake_queued: bit 0 is set while @wake_node is on a CPU's list
  * @wake_node: on the list of a CPU's waker, to be woken
@@ -146,6 +164,12 @@ struct kgo_thread {
 	bool returned;
 	u32 lost_p;
 	bool parked;
+
+	bool held;
+	bool hold_queued;
+	unsigned long excused;
+	struct callback_head hold_work;
+	struct list_head held_node;
 
 	struct list_head spare_node;
 	int granted;
@@ -182,6 +206,7 @@ void kgo_m_init(void);
 void kgo_m_exit(void);
 
 /* p.c: who owns a P */
+u32 kgo_nr_p_used(struct kgo_rt *rt);
 bool kgo_p_owned(struct kgo_thread *m, u32 *p, u64 *word);
 bool kgo_p_change(struct kgo_rt *rt, u32 p, u64 old, u64 state, u32 m);
 bool kgo_p_is_idle(struct kgo_rt *rt, u32 p);
@@ -198,6 +223,14 @@ void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason);
 void kgo_event(struct kgo_rt *rt, u32 events);
 void kgo_starve(struct kgo_rt *rt, u32 p);
 bool kgo_release_p(struct kgo_thread *m, u32 p, u64 word);
+bool kgo_rt_usable(struct kgo_rt *rt);
+
+/* hold.c: Ms that wait for a P before they go on in user mode */
+struct kgo_thread *kgo_held_pick(struct kgo_rt *rt, u32 p);
+void kgo_held_grant(struct kgo_thread *m, u32 p);
+void kgo_hold_queue(struct kgo_thread *m);
+void kgo_hold_end(struct kgo_rt *rt);
+int kgo_pass(struct kgo_rt *rt, struct kgo_pass *arg);
 
 /* park.c: what a thread asks for */
 int kgo_park(struct kgo_rt *rt, struct kgo_park *arg);

@@ -15,7 +15,9 @@
  * made good by the one in flight. The list holds a reference.
  */
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -164,7 +166,9 @@ static struct kgo_thread *kgo_m_make(struct kgo_rt *rt)
 	m->has_index = true;
 	m->words = kgo_rt_m(rt, index);
 	m->granted = KGO_NO_P;
+	m->excused = jiffies;
 	INIT_LIST_HEAD(&m->spare_node);
+	INIT_LIST_HEAD(&m->held_node);
 	preempt_notifier_init(&m->notifier, &kgo_preempt_ops);
 	__module_get(THIS_MODULE);
 	return m;
@@ -291,4 +295,7 @@ void kgo_m_exit(void)
 	for_each_possible_cpu(cpu)
 		irq_work_sync(&per_cpu_ptr(&kgo_wakers, cpu)->work);
 	flush_work(&kgo_reaper);
+	/* And for the end of its kgo_hold(), which gave up the last reference. */
+	if (KGO_CAN_HOLD)
+		synchronize_rcu_tasks();
 }

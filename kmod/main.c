@@ -17,6 +17,7 @@ union kgo_arg {
 	struct kgo_park park;
 	struct kgo_wake wake;
 	struct kgo_wait wait;
+	struct kgo_pass pass;
 	struct kgo_stats stats;
 	u32 size;
 };
@@ -53,6 +54,7 @@ static int kgo_release(struct inode *inode, struct file *file)
 	struct kgo_rt *rt = file->private_data;
 
 	WRITE_ONCE(rt->closed, true);
+	kgo_hold_end(rt);
 	/*
 	 * execve() closes descriptors while the old address space is still
 	 * there, but gives the file up when it returns.
@@ -112,6 +114,8 @@ static const struct {
 		offsetofend(struct kgo_wait, events) },
 	[_IOC_NR(KGO_IOC_STATS)] = { sizeof(struct kgo_stats),
 		offsetofend(struct kgo_stats, deaths) },
+	[_IOC_NR(KGO_IOC_PASS)] = { sizeof(struct kgo_pass),
+		offsetofend(struct kgo_pass, m) },
 };
 
 static int kgo_call(struct kgo_rt *rt, unsigned int cmd, union kgo_arg *arg)
@@ -127,6 +131,8 @@ static int kgo_call(struct kgo_rt *rt, unsigned int cmd, union kgo_arg *arg)
 		return kgo_wake(rt, &arg->wake);
 	case KGO_IOC_WAIT:
 		return kgo_wait(rt, &arg->wait);
+	case KGO_IOC_PASS:
+		return kgo_pass(rt, &arg->pass);
 	default:
 		return kgo_rt_stats(rt, &arg->stats);
 	}

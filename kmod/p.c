@@ -171,7 +171,7 @@ static bool kgo_p_has_local_work(struct kgo_rt *rt, u32 p)
 }
 
 /* How many Ps user space uses of those that there are. */
-static u32 kgo_nr_p_used(struct kgo_rt *rt)
+u32 kgo_nr_p_used(struct kgo_rt *rt)
 {
 	u32 used = READ_ONCE(rt->shared->nr_p_used);
 

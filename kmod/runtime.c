@@ -39,6 +39,7 @@ struct kgo_rt *kgo_rt_make(void)
 	mutex_init(&rt->setup_mutex);
 	raw_spin_lock_init(&rt->lock);
 	INIT_LIST_HEAD(&rt->spares);
+	INIT_LIST_HEAD(&rt->held);
 	ida_init(&rt->m_ids);
 	rt->mm = current->mm;
 	mmgrab(rt->mm);
@@ -106,7 +107,7 @@ int kgo_rt_setup(struct kgo_rt *rt, struct kgo_setup *arg)
 {
 	int ret;
 
-	if (arg->flags || !arg->nr_p || arg->nr_p > KGO_MAX_P ||
+	if (arg->flags & ~KGO_SETUP_HOLD || !arg->nr_p || arg->nr_p > KGO_MAX_P ||
 	    !arg->nr_m || arg->nr_m > KGO_MAX_M || arg->spare_low > arg->nr_m)
 		return -EINVAL;
 
@@ -121,11 +122,13 @@ int kgo_rt_setup(struct kgo_rt *rt, struct kgo_setup *arg)
 	rt->nr_p = arg->nr_p;
 	rt->nr_m_max = arg->nr_m;
 	rt->spare_low = arg->spare_low;
+	rt->hold = KGO_CAN_HOLD && arg->flags & KGO_SETUP_HOLD;
 	/* Pairs with the acquire in kgo_ioctl() and kgo_rt_map(). */
 	smp_store_release(&rt->ready, true);
 
 	arg->version = KGO_ABI_VERSION;
-	arg->features = KGO_FEATURE_HANDOFF;
+	arg->features = KGO_FEATURE_HANDOFF |
+			(KGO_CAN_HOLD ? KGO_FEATURE_HOLD : 0);
 	arg->map_size = (u64)rt->nr_pages << PAGE_SHIFT;
 	arg->p_offset = (u64)KGO_HEADER_PAGES << PAGE_SHIFT;
 	arg->m_offset = (u64)rt->m_first_page << PAGE_SHIFT;

@@ -31,6 +31,9 @@
  *	the P's index in *p. In a critical section.
  * @wake: give an idle P to a spare. 0; -EAGAIN if there is none: the next M to
  *	park gets it, and one is asked for; -EBUSY if the P is not idle any more
+ * @pass: give a P to the M that the kernel has held longest at its return from a block:
+ *	an idle P, or the caller's own. 0; -EAGAIN if none is held; -EBUSY if the P is
+ *	not idle. Called only if p_wanted() says that some are
  * @wait: block until more spares are needed; any thread that is no goroutine's
  * @handoffs: how many handoffs there were; NULL if the monitor makes them
  */
@@ -46,6 +49,7 @@ struct assist {
 	void (*leave)(struct m *m);
 	uint32_t (*park)(struct m *m, uint32_t *p);
 	int (*wake)(uint32_t p, bool spinning);
+	int (*pass)(uint32_t p);
 	void (*wait)(void);
 	uint64_t (*handoffs)(void);
 };

@@ -52,6 +52,7 @@ static int module_start(void)
 {
 	struct kgo_setup setup = {
 		.size = sizeof(setup),
+		.flags = rt.hold ? KGO_SETUP_HOLD : 0,
 		.nr_p = rt.nr_p_max,
 		.nr_m = rt.nr_m_max + 1,	/* and the maker */
 		.spare_low = rt.spare_low,
@@ -130,6 +131,13 @@ static int module_wake(uint32_t p, bool spinning)
 	return module_call(KGO_IOC_WAKE, &wake);
 }
 
+static int module_pass(uint32_t p)
+{
+	struct kgo_pass pass = { .size = sizeof(pass), .p = p };
+
+	return module_call(KGO_IOC_PASS, &pass);
+}
+
 /* The maker is an M for the module, one that never has a P. */
 static void module_wait(void)
 {
@@ -159,6 +167,7 @@ const struct assist assist_module = {
 	.leave = module_leave,
 	.park = module_park,
 	.wake = module_wake,
+	.pass = module_pass,
 	.wait = module_wait,
 	.handoffs = module_handoffs,
 };

@@ -102,6 +102,7 @@ bool bound_rescue(void)
 	g->bound->granted = p->index;
 	if (!bound_wake(g->bound, PARK_GRANTED)) {
 		p_set(p, KGO_P_IDLE, g->bound->index);
+		p_offer(p);
 		rt.assist->wake(p->index, false);
 	}
 	return true;

@@ -37,8 +37,9 @@ static void p_revive(uint32_t i)
 	struct p *p = &rt.ps[i];
 	uint64_t word = p_word(p);
 
-	if (p_state(word) == KGO_P_DEAD)
-		p_change(p, word, KGO_P_IDLE, 0);
+	if (p_state(word) == KGO_P_DEAD &&
+	    p_change(p, word, KGO_P_IDLE, 0))
+		p_offer(p);
 }
 
 /* With the lock held, or before anything runs. */

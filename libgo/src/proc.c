@@ -11,6 +11,7 @@
  * are sequentially consistent: a relaxed one may come before the store of an atomic
  * operation ahead of it, as where that is a loop of exclusives (AArch64 before 8.1).
  */
+#include "assist.h"
 #include "proc.h"
 
 static __u64 *idle_bits(uint32_t p)
@@ -79,17 +80,31 @@ struct p *p_find_idle(uint32_t first, uint32_t m)
 	return NULL;
 }
 
+void p_offer(struct p *p)
+{
+	if (unlikely(p_wanted()))
+		rt.assist->pass(p->index);
+}
+
 void p_release(struct m *m)
 {
 	struct p *p = m_p(m);
 	uint64_t word;
 
+	if (unlikely(p_wanted())) {
+		shadow_release(p);
+		if (!rt.assist->pass(p->index)) {
+			m->hold = M_NO_P;
+			return;
+		}
+	}
 	m->hold = M_NO_P;
 	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);
 	/* It is ours, running or suspect: the stand-in's monitor gives way. */
 	do {
 		word = p_word(p);
 	} while (!p_change(p, word, KGO_P_IDLE, m->index));
+	p_offer(p);
 }
 
 void p_hold(struct m *m, struct p *p)

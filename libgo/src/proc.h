@@ -38,7 +38,22 @@ bool p_take_idle(struct p *p, uint32_t m);
 /* Take any idle P, beginning with that one. NULL if there is none. */
 struct p *p_find_idle(uint32_t first, uint32_t m);
 
-/* Make the current M's P idle. A full barrier: look for work after it. */
+/*
+ * Does the kernel hold Ms that have come back from a block until there is a P for them?
+ * Who makes a P idle looks at this after it.
+ */
+static inline bool p_wanted(void)
+{
+	return __atomic_load_n(&rt.shared->nr_held, __ATOMIC_SEQ_CST);
+}
+
+/* An idle P is for those that the kernel holds first. */
+void p_offer(struct p *p);
+
+/*
+ * Make the current M's P idle, or pass it to an M that the kernel holds. A full
+ * barrier: look for work after it.
+ */
 void p_release(struct m *m);
 
 /* The M has been made the owner of a P: let it use it. */

@@ -114,6 +114,7 @@ bool retake(struct p *p, uint64_t word, struct watch *w)
 	    !m_blocked(m, w) || !p_suspect(p, &word) ||
 	    !p_change(p, word, KGO_P_IDLE, m))
 		return false;
+	p_offer(p);
 	rt.assist->wake(p->index, false);
 	return true;
 }

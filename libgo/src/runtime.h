@@ -238,6 +238,7 @@ struct m {
  * @running: a runtime runs, from go_run() until its last M is gone
  * @stopping: the main goroutine has ended
  * @fpu: control words that goroutines begin with
+ * @hold: Ms that return from a block are to wait for a P in the kernel
  * @sigquit: SIGQUIT is to dump all goroutines
  * @deadlock: that all goroutines are asleep is to be reported
  * @trace: milliseconds between lines of the scheduler's trace, 0 for none
@@ -270,6 +271,7 @@ struct rt {
 	uint32_t running;
 	uint32_t stopping;
 	struct fpu_control fpu;
+	bool hold;
 	bool sigquit;
 	bool deadlock;
 	uint32_t trace;

@@ -305,7 +305,7 @@ static struct g *pick_local(struct m *m)
 		     p->index >= procs() || m->g->bound ||
 		     (p->alone && procs_top() > 1)))
 		return NULL;	/* g0 sees to it */
-	if (unlikely(tick % GLOBQ_TICKS == 0) && globq_len())
+	if (unlikely(tick % GLOBQ_TICKS == 0) && (globq_len() || p_wanted()))
 		return NULL;	/* its turn, g0 does that */
 	if (tick % TIMER_TICKS == 0 &&
 	    timers_first(&p->timers) != INT64_MAX &&
@@ -436,7 +436,25 @@ static struct g *poll_now(struct m *m)
 	return runq_get(m_p(m));
 }
 
-/* Find something for the M's P, without waiting. */
+/*
+ * Ms that the kernel holds until they have a P are like goroutines in the global queue:
+ * seen now and then, and when there are none at hand; they and the queue take turns.
+ */
+static bool passes_now(struct p *p)
+{
+	uint32_t tick = p->words->tick + 1;
+
+	if (likely(!p_wanted()))
+		return false;
+	if (!globq_len())
+		return tick % GLOBQ_TICKS == 0 || runq_empty(p);
+	return tick % (2 * GLOBQ_TICKS) == 0 || (tick % 2 && runq_empty(p));
+}
+
+/*
+ * Find something for the M's P, without waiting. NULL also if the P is to be passed on,
+ * as p_release() does.
+ */
 static struct g *find_now(struct m *m)
 {
 	struct p *p = m_p(m);
@@ -449,6 +467,11 @@ static struct g *find_now(struct m *m)
 		return g;
 	}
 	timers_check(p);
+	if (unlikely(passes_now(p))) {
+		__atomic_store_n(&p->words->tick, p->words->tick + 1,
+				 __ATOMIC_RELAXED);
+		return NULL;
+	}
 	if ((p->words->tick + 1) % GLOBQ_TICKS == 0) {
 		g = globq_get(p, 1);
 		if (g)
@@ -479,7 +502,7 @@ static struct g *find_now(struct m *m)
 }
 
 /*
- * The M has found nothing: make its P idle, and look again. Who did not spin did
+ * The M has found nothing, or passes its P on: make it idle, and look again. Who did not spin did
  * so because others did; if they still do, they look at the Ps' queues later. May
  * return with a P.
  */

@@ -205,6 +205,7 @@ static int env_debug(struct settings *s)
 		uint32_t max;
 		uint32_t *value;
 	} known[] = {
+		{ "hold=", 1, &s->hold },
 		{ "sigquit=", 1, &s->sigquit },
 		{ "deadlock=", 1, &s->deadlock },
 		{ "schedtrace=", 3600000, &s->schedtrace },
@@ -247,6 +248,7 @@ int settings_read(struct settings *s)
 	s->procs = settings_procs(0);
 	s->procs_set = set && *set;
 	s->max_threads = MAX_THREADS_DEFAULT;
+	s->hold = true;
 	s->sigquit = true;
 	s->deadlock = true;
 	s->schedtrace = 0;

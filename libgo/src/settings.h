@@ -22,6 +22,7 @@ enum assist_choice {
  * @cpus: CPUs in the affinity mask
  * @max_threads: LIBGO_MAXTHREADS, most Ms
  * @assist: LIBGO_ASSIST
+ * @hold: Ms that return are to wait for a P in the kernel, of LIBGO_DEBUG
  * @sigquit: SIGQUIT is to dump all goroutines, of LIBGO_DEBUG
  * @deadlock: a deadlock is to be reported, of LIBGO_DEBUG
  * @schedtrace: milliseconds between lines of the trace, of LIBGO_DEBUG
@@ -32,6 +33,7 @@ struct settings {
 	uint32_t cpus;
 	uint32_t max_threads;
 	enum assist_choice assist;
+	uint32_t hold;
 	uint32_t sigquit;
 	uint32_t deadlock;
 	uint32_t schedtrace;

@@ -133,6 +133,7 @@ static int rt_start(void)
 	rt.run_tid = syscall(SYS_gettid);
 	rt.nr_m_max = s.max_threads;
 	rt.nr_cpu = s.cpus;
+	rt.hold = s.hold;
 	rt.sigquit = s.sigquit;
 	rt.deadlock = s.deadlock;
 	rt.trace = s.schedtrace;

@@ -101,7 +101,7 @@ static bool waits_begun(void)
 
 static bool p_has_work(const struct p *p)
 {
-	return !runq_empty(p) || globq_len() ||
+	return !runq_empty(p) || globq_len() || p_wanted() ||
 		(timers_first(&p->timers) != INT64_MAX &&
 		 !__atomic_load_n(&rt.shared->polling, __ATOMIC_RELAXED));
 }

@@ -164,6 +164,38 @@ GO_TEST(returning_goroutines_get_a_processor_again)
 	ck_assert_int_eq(count, 8);
 }
 
+static void compute(void *arg)
+{
+	(void)arg;
+	while (load(count) < 4)
+		;
+	go_waitgroup_done(&wg);
+}
+
+static void block_five_times(void *arg)
+{
+	struct timespec ts = { .tv_nsec = 1000000 };
+	int i;
+
+	for (i = 0; i < 5; i++)
+		syscall(SYS_nanosleep, &ts, NULL);
+	count_one(arg);
+}
+
+/* All processors have owners that never call libgo, and no goroutine is queued. */
+GO_TEST(returning_goroutines_get_a_processor_from_those_that_compute)
+{
+	int i, procs = go_gomaxprocs(0);
+
+	go_waitgroup_add(&wg, 4 + procs);
+	for (i = 0; i < 4; i++)
+		go_spawn(block_five_times, NULL);
+	for (i = 0; i < procs; i++)
+		go_spawn(compute, NULL);
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(count, 4);
+}
+
 /* ---- what belongs to a goroutine ------------------------------------------------- */
 
 /* The compiler may remember the address of a thread's errno in a function. */
@@ -369,6 +401,7 @@ int main(void)
 	tcase_add_go_test(tc, a_blocked_goroutine_lets_others_run);
 	tcase_add_go_test(tc, many_blocked_goroutines_wait_together);
 	tcase_add_go_test(tc, returning_goroutines_get_a_processor_again);
+	tcase_add_go_test(tc, returning_goroutines_get_a_processor_from_those_that_compute);
 	tcase_add_go_test(tc, errno_belongs_to_the_goroutine);
 	tcase_add_go_test(tc, the_rounding_mode_belongs_to_the_goroutine);
 	tcase_add_go_test(tc, a_goroutine_begins_with_the_rounding_mode_of_go_run);

@@ -29,16 +29,22 @@ static inline int kgo_call(int fd, unsigned long request, void *args)
 	return ret < 0 ? -errno : ret;
 }
 
-static inline int kgo_set_up(int fd, __u32 nr_p, __u32 nr_m, __u32 spare_low,
-			     struct kgo_setup *args)
+static inline int kgo_set_up_as(int fd, __u32 flags, __u32 nr_p, __u32 nr_m,
+				__u32 spare_low, struct kgo_setup *args)
 {
 	poison(*args);
 	args->size = sizeof(*args);
-	args->flags = 0;
+	args->flags = flags;
 	args->nr_p = nr_p;
 	args->nr_m = nr_m;
 	args->spare_low = spare_low;
 	return kgo_call(fd, KGO_IOC_SETUP, args);
+}
+
+static inline int kgo_set_up(int fd, __u32 nr_p, __u32 nr_m, __u32 spare_low,
+			     struct kgo_setup *args)
+{
+	return kgo_set_up_as(fd, 0, nr_p, nr_m, spare_low, args);
 }
 
 static inline int kgo_enter(int fd, __u32 *m)
@@ -84,6 +90,20 @@ static inline int kgo_wake(int fd, __u32 p, __u32 flags, __u32 *m)
 	args.flags = flags;
 	args.p = p;
 	ret = kgo_call(fd, KGO_IOC_WAKE, &args);
+	*m = args.m;
+	return ret;
+}
+
+static inline int kgo_pass(int fd, __u32 p, __u32 *m)
+{
+	struct kgo_pass args;
+	int ret;
+
+	poison(args);
+	args.size = sizeof(args);
+	args.flags = 0;
+	args.p = p;
+	ret = kgo_call(fd, KGO_IOC_PASS, &args);
 	*m = args.m;
 	return ret;
 }

@@ -197,7 +197,7 @@ static inline bool life_step(struct m_life_thread *self)
 {
 	struct runtime *rt = self->life->rt;
 	struct kgo_m *words = &rt->m[self->m];
-	__u32 p;
+	__u32 p, m;
 
 	words->critical++;
 	barrier();
@@ -215,7 +215,10 @@ static inline bool life_step(struct m_life_thread *self)
 	}
 	switch (random_next(&self->random) % 16) {
 	case 0:
+		/* unless it has lost it since */
+		kgo_pass(rt->fd, p, &m);
 		p_drop(rt, self->m);
+		kgo_pass(rt->fd, p, &m);
 		break;
 	case 1:
 	case 2:

@@ -101,8 +101,8 @@ static inline int runtime_map(struct runtime *rt)
 }
 
 /* Open, set up and map. All Ps are dead. */
-static inline int runtime_open(struct runtime *rt, __u32 nr_p, __u32 nr_m,
-			       __u32 spare_low)
+static inline int runtime_open_as(struct runtime *rt, __u32 flags, __u32 nr_p,
+				  __u32 nr_m, __u32 spare_low)
 {
 	int ret;
 
@@ -110,8 +110,14 @@ static inline int runtime_open(struct runtime *rt, __u32 nr_p, __u32 nr_m,
 	rt->fd = kgo_open();
 	if (rt->fd < 0)
 		return -errno;
-	ret = kgo_set_up(rt->fd, nr_p, nr_m, spare_low, &rt->setup);
+	ret = kgo_set_up_as(rt->fd, flags, nr_p, nr_m, spare_low, &rt->setup);
 	return ret ? ret : runtime_map(rt);
+}
+
+static inline int runtime_open(struct runtime *rt, __u32 nr_p, __u32 nr_m,
+			       __u32 spare_low)
+{
+	return runtime_open_as(rt, 0, nr_p, nr_m, spare_low);
 }
 
 static inline void runtime_unmap(struct runtime *rt)

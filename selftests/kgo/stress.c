@@ -74,7 +74,7 @@ static void *open_beside(void *arg)
 }
 
 /* One of the processes; its exit status says whether all was well. */
-static int stressed(struct stress *stress, __u32 seed)
+static int stressed(struct stress *stress, __u32 flags, __u32 seed)
 {
 	struct m_life life = { .checked = true, .mortal = true };
 	struct beside forks = { .stress = stress, .good = true };
@@ -85,7 +85,7 @@ static int stressed(struct stress *stress, __u32 seed)
 	__u32 p;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (runtime_open(&rt, NR_P, NR_M, 2))
+	if (runtime_open_as(&rt, flags, NR_P, NR_M, 2))
 		return 1;
 	life.rt = &rt;
 	forks.rt = &rt;
@@ -118,12 +118,12 @@ static int stressed(struct stress *stress, __u32 seed)
 	return 0;
 }
 
-static pid_t start_process(struct stress *stress, __u32 seed)
+static pid_t start_process(struct stress *stress, __u32 flags, __u32 seed)
 {
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(stressed(stress, seed));
+		_exit(stressed(stress, flags, seed));
 	return pid;
 }
 
@@ -131,6 +131,13 @@ FIXTURE(stress) {
 	struct stress *stress;
 	int refs;
 };
+
+FIXTURE_VARIANT(stress) {
+	__u32 flags;		/* of SETUP */
+};
+
+FIXTURE_VARIANT_ADD(stress, plain) {};
+FIXTURE_VARIANT_ADD(stress, hold) { .flags = KGO_SETUP_HOLD };
 
 FIXTURE_SETUP(stress)
 {
@@ -156,7 +163,8 @@ TEST_F_TIMEOUT(stress, everything_at_once, 120)
 	int status;
 
 	for (i = 0; i < NR_PROCESSES; i++) {
-		pids[i] = start_process(self->stress, random_next(&random));
+		pids[i] = start_process(self->stress, variant->flags,
+					random_next(&random));
 		ASSERT_LT(0, pids[i]);
 	}
 	while (now_ns() < end) {
@@ -173,7 +181,7 @@ TEST_F_TIMEOUT(stress, everything_at_once, 120)
 			ASSERT_TRUE(WIFSIGNALED(status)) {
 				TH_LOG("process %u ended with %#x", i, status);
 			}
-			pids[i] = start_process(self->stress,
+			pids[i] = start_process(self->stress, variant->flags,
 						random_next(&random));
 			ASSERT_LT(0, pids[i]);
 			killed++;

@@ -82,7 +82,7 @@ struct kgo_p {
 #define KGO_M_PREEMPTED		2U	/* off its CPU, runnable */
 #define KGO_M_BLOCKED		3U	/* off its CPU, waiting */
 #define KGO_M_SPARE		4U	/* parked, without a P */
-#define KGO_M_RETURNING		5U	/* its block has ended, it has no P */
+#define KGO_M_RETURNING		5U	/* its block has ended, it has no P; it may be held */
 #define KGO_M_DEAD		6U
 
 /**
@@ -115,6 +115,7 @@ struct kgo_m {
  * @nr_p_used: Ps that may have work, the first ones; 0: all. Written by user space
  * @globq_len: length of the global run queue; written by user space
  * @nr_spare: parked Ms; written by the kernel
+ * @nr_held: Ms that are held; written by the kernel
  * @idle: a bit for each P that is idle. It is a hint: the P's word decides. A
  *	bit is set after the word has been made idle, and cleared before the
  *	word is looked at to take it; who clears it takes the P if it is idle,
@@ -129,7 +130,8 @@ struct kgo_runtime {
 	__u32 globq_len;
 	__u32 reserved1[15];
 	__u32 nr_spare;
-	__u32 reserved2[15];
+	__u32 nr_held;
+	__u32 reserved2[14];
 	__u64 idle[KGO_MAX_P / 64];
 };
 
@@ -140,10 +142,12 @@ struct kgo_runtime {
  * be zero (EINVAL).
  */
 
+#define KGO_SETUP_HOLD		(1U << 0) /* hold Ms that return, if possible */
+
 /**
  * struct kgo_setup - KGO_IOC_SETUP: make the runtime of this file
  * @size: in, size of this structure
- * @flags: in, zero
+ * @flags: in, KGO_SETUP_*
  * @nr_p: in, number of Ps, 1 to KGO_MAX_P
  * @nr_m: in, most Ms there may be at a time, 1 to KGO_MAX_M
  * @spare_low: in, an event is reported when fewer spares than this are left
@@ -245,6 +249,9 @@ struct kgo_wait {
  * @wakes: a spare was given a P by KGO_IOC_WAKE
  * @parks: calls of KGO_IOC_PARK
  * @deaths: Ms that ended without KGO_IOC_LEAVE
+ * @holds: a returning M was kept waiting for a P
+ * @grants: a P went from an M that blocked to one that was held
+ * @passes: a P went to one that was held by KGO_IOC_PASS
  */
 struct kgo_stats {
 	__u32 size;
@@ -261,6 +268,23 @@ struct kgo_stats {
 	__u64 wakes;
 	__u64 parks;
 	__u64 deaths;
+	__u64 holds;
+	__u64 grants;
+	__u64 passes;
+};
+
+/**
+ * struct kgo_pass - KGO_IOC_PASS: give a P to the M that has been held longest
+ * @size: in, size of this structure
+ * @flags: in, zero
+ * @p: in, the P: the caller's own, or one that is idle
+ * @m: out, the M that got it
+ */
+struct kgo_pass {
+	__u32 size;
+	__u32 flags;
+	__u32 p;
+	__u32 m;
 };
 
 #define KGO_IOC_TYPE		0xd6
@@ -272,5 +296,6 @@ struct kgo_stats {
 #define KGO_IOC_WAKE		_IO(KGO_IOC_TYPE, 0x04)
 #define KGO_IOC_WAIT		_IO(KGO_IOC_TYPE, 0x05)
 #define KGO_IOC_STATS		_IO(KGO_IOC_TYPE, 0x06)
+#define KGO_IOC_PASS		_IO(KGO_IOC_TYPE, 0x07)
 
 #endif /* _UAPI_LINUX_KGO_H */

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hold: an M whose block has ended waits for a P before it goes on in user mode.
+ *
+ * Without it such an M runs beside those that hold a P, until its next call of the
+ * library: there are more threads than Ps then, and the scheduler shares the CPUs
+ * among all. With it no more run than there are Ps, but for signal handlers and
+ * critical sections.
+ *
+ * The scheduler's hook finds that the M runs again and that no P is idle, but may
+ * not sleep; so it queues task work, which runs on the M's way to user mode. There
+ * the M queues with the others that are held, and sleeps until it is given a P: by
+ * an owner that blocks (handoff.c), by an owner that passes it on or makes it idle
+ * (KGO_IOC_PASS). A signal ends the hold without a P, so that the M can handle it or
+ * die of it; it is excused for some time then, and held again when it comes from its
+ * CPU and back later than that.
+ *
+ * No M is left held beside an idle P. Who is held counts itself first, and looks for an idle P
+ * then; who makes a P idle does that first and looks at the count then. Both have a
+ * full barrier in between.
+ */
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/sched/signal.h>
+#include <linux/task_work.h>
+
+#include "compat.h"
+#include "kgo.h"
+
+/* For how long a signal excuses an M, for its handler. */
+#define KGO_EXCUSED		msecs_to_jiffies(10)
+
+static void kgo_held_add(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+
+	lockdep_assert_held(&rt->lock);
+	m->granted = KGO_NO_P;
+	list_add_tail(&m->held_node, &rt->held);
+	WRITE_ONCE(rt->nr_held, rt->nr_held + 1);
+	WRITE_ONCE(rt->shared->nr_held, rt->nr_held);
+}
+
+static void kgo_held_del(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+
+	lockdep_assert_held(&rt->lock);
+	list_del_init(&m->held_node);
+	WRITE_ONCE(rt->nr_held, rt->nr_held - 1);
+	WRITE_ONCE(rt->shared->nr_held, rt->nr_held);
+}
+
+/**
+ * kgo_held_pick() - choose the M that is to get a P
+ * @rt: the runtime
+ * @p: the P
+ *
+ * Return: who has been held longest; NULL if nobody is, or if the P is to go out
+ * of use.
+ */
+struct kgo_thread *kgo_held_pick(struct kgo_rt *rt, u32 p)
+{
+	lockdep_assert_held(&rt->lock);
+	if (p >= kgo_nr_p_used(rt))
+		return NULL;
+	return list_first_entry_or_null(&rt->held, struct kgo_thread,
+					held_node);
+}
+
+/* An M that is held has been made the owner of a P. The caller wakes it. */
+void kgo_held_grant(struct kgo_thread *m, u32 p)
+{
+	kgo_held_del(m);
+	WRITE_ONCE(m->words->hold, p + 1);
+	m->granted = p;
+}
+
+/* May the current task go on without a P, or does it have one? */
+static bool kgo_may_go_on(struct kgo_thread *m)
+{
+	return !m->lost || READ_ONCE(m->words->hold) != KGO_HOLD_NONE ||
+	       !kgo_rt_usable(m->rt) ||
+	       current->flags & PF_EXITING || signal_pending(current);
+}
+
+static void kgo_held_sleep(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+	int p;
+
+	/* queue ourselves */
+	raw_spin_lock_irq(&rt->lock);
+	kgo_held_add(m);
+	/* Pairs with the barrier of who makes a P idle. */
+	smp_mb();
+	p = kgo_p_find_idle(rt, m->index);
+	if (p != KGO_NO_P)
+		kgo_held_grant(m, p);
+	else
+		kgo_count(rt, holds);
+
+	/* sleep */
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (m->granted != KGO_NO_P || signal_pending(current) ||
+		    READ_ONCE(rt->closed))
+			break;
+		raw_spin_unlock_irq(&rt->lock);
+		schedule();
+		raw_spin_lock_irq(&rt->lock);
+	}
+	__set_current_state(TASK_RUNNING);
+
+	/* and finally, unqueue, unless that was done with the grant */
+	if (m->granted == KGO_NO_P) {
+		kgo_held_del(m);
+		m->excused = jiffies + KGO_EXCUSED;
+	} else {
+		m->lost = false;
+	}
+	raw_spin_unlock_irq(&rt->lock);
+}
+
+/* At the return to user mode, or in the exit of the thread. */
+static void kgo_hold(struct callback_head *work)
+{
+	struct kgo_thread *m = container_of(work, struct kgo_thread, hold_work);
+
+	m->hold_queued = false;
+	/* It may have left since. */
+	if (kgo_m_current(m->rt) == m && !kgo_may_go_on(m)) {
+		m->held = true;
+		kgo_held_sleep(m);
+		m->held = false;
+		WRITE_ONCE(m->words->state, KGO_M_RUNNING);
+	}
+	kgo_m_put(m);
+}
+
+/* Hold the current task's M when it returns to user mode. From sched_in. */
+void kgo_hold_queue(struct kgo_thread *m)
+{
+	if (!m->rt->hold || m->hold_queued || time_before(jiffies, m->excused))
+		return;
+	init_task_work(&m->hold_work, kgo_hold);
+	/* A thread that exits goes to user mode no more. */
+	if (kgo_task_work_add(&m->hold_work))
+		return;
+	m->hold_queued = true;
+	kgo_m_get(m);
+}
+
+/* The file of the runtime is gone, nobody gets a P any more. */
+void kgo_hold_end(struct kgo_rt *rt)
+{
+	struct kgo_thread *m;
+
+	raw_spin_lock_irq(&rt->lock);
+	list_for_each_entry(m, &rt->held, held_node)
+		kgo_m_queue_wake(m);
+	raw_spin_unlock_irq(&rt->lock);
+}
+
+int kgo_pass(struct kgo_rt *rt, struct kgo_pass *arg)
+{
+	struct kgo_thread *self = kgo_m_current(rt), *m;
+	u32 p = arg->p, owned;
+	int ret = 0;
+	u64 word;
+
+	if (arg->flags || p >= rt->nr_p)
+		return -EINVAL;
+
+	raw_spin_lock_irq(&rt->lock);
+	m = kgo_held_pick(rt, p);
+	if (!m) {
+		ret = -EAGAIN;
+	} else if (self && kgo_p_owned(self, &owned, &word) && owned == p) {
+		if (kgo_p_change(rt, p, word, KGO_P_RUNNING, m->index))
+			WRITE_ONCE(self->words->hold, KGO_HOLD_NONE);
+		else
+			ret = -EBUSY;
+	} else if (!kgo_p_take_idle(rt, p, m->index)) {
+		ret = -EBUSY;
+	}
+	if (!ret) {
+		kgo_held_grant(m, p);
+		kgo_m_get(m);
+	}
+	raw_spin_unlock_irq(&rt->lock);
+	if (ret)
+		return ret;
+
+	kgo_count(rt, passes);
+	arg->m = m->index;
+	wake_up_process(m->task);
+	kgo_m_put(m);
+	return 0;
+}
