@@ -208,6 +208,7 @@ void kgo_m_exit(void);
 /* p.c: who owns a P */
 u32 kgo_nr_p_used(struct kgo_rt *rt);
 bool kgo_p_owned(struct kgo_thread *m, u32 *p, u64 *word);
+bool kgo_p_gives_up(struct kgo_thread *m);
 bool kgo_p_change(struct kgo_rt *rt, u32 p, u64 old, u64 state, u32 m);
 bool kgo_p_is_idle(struct kgo_rt *rt, u32 p);
 bool kgo_p_retake(struct kgo_thread *m, u32 p);

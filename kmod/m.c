@@ -238,12 +238,10 @@ void kgo_m_detach_stale(void)
 int kgo_m_leave(struct kgo_rt *rt)
 {
 	struct kgo_thread *m = kgo_m_current(rt);
-	u64 word;
-	u32 p;
 
 	if (!m)
 		return -ESRCH;
-	if (kgo_p_owned(m, &p, &word))
+	if (!kgo_p_gives_up(m))
 		return -EBUSY;
 	kgo_m_detach(m);
 	return 0;

@@ -66,6 +66,26 @@ bool kgo_p_owned(struct kgo_thread *m, u32 *p, u64 *word)
 }
 
 /**
+ * kgo_p_gives_up() - does an M hold no P, and get none any more?
+ * @m: the M, the current task's
+ *
+ * An M that has lost its P gets an idle one whenever it comes to its CPU, also in the
+ * middle of the call that is to end that. So this ends first.
+ *
+ * Return: false if it holds one.
+ */
+bool kgo_p_gives_up(struct kgo_thread *m)
+{
+	u64 word;
+	u32 p;
+
+	m->lost = false;
+	/* The scheduler's hook, on this CPU, may come in between. */
+	barrier();
+	return !kgo_p_owned(m, &p, &word);
+}
+
+/**
  * kgo_p_change() - give a P another owner or state
  * @rt: the runtime
  * @p: the P

@@ -56,18 +56,15 @@ int kgo_park(struct kgo_rt *rt, struct kgo_park *arg)
 {
 	struct kgo_thread *m = kgo_m_current(rt);
 	int ret = 0;
-	u64 word;
-	u32 p;
 
 	if (!m)
 		return -ESRCH;
 	if (arg->flags)
 		return -EINVAL;
-	if (kgo_p_owned(m, &p, &word))
+	if (!kgo_p_gives_up(m))
 		return -EBUSY;
 	kgo_count(rt, parks);
 	WRITE_ONCE(m->words->hold, KGO_HOLD_NONE);
-	m->lost = false;
 
 	/* queue ourselves */
 	m->parked = true;
@@ -140,16 +137,13 @@ int kgo_wait(struct kgo_rt *rt, struct kgo_wait *arg)
 {
 	struct kgo_thread *m = kgo_m_current(rt);
 	u32 wanted = arg->events;
-	u64 word;
-	u32 p;
 
 	if (!m)
 		return -ESRCH;
 	if (!wanted || wanted & ~(KGO_EVENT_SPARES | KGO_EVENT_M_DIED))
 		return -EINVAL;
-	if (kgo_p_owned(m, &p, &word))
+	if (!kgo_p_gives_up(m))
 		return -EBUSY;
-	m->lost = false;
 
 	raw_spin_lock_irq(&rt->lock);
 	if (rt->waiter) {

@@ -113,8 +113,12 @@ static int stressed(struct stress *stress, __u32 flags, __u32 seed)
 			!stats.nr_spare))
 		return 6;
 	for (p = 0; p < NR_P; p++)
-		if (!eventually(p_is_idle(&rt, p) && idle_bit(&rt, p)))
+		if (!eventually(p_is_idle(&rt, p) && idle_bit(&rt, p))) {
+			fprintf(stderr, "# P %u: word %#llx, bit %d\n", p,
+				(unsigned long long)load(&rt.p[p].word),
+				idle_bit(&rt, p));
 			return 7;
+		}
 	return 0;
 }
 
