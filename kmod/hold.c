@@ -76,12 +76,31 @@ void kgo_held_grant(struct kgo_thread *m, u32 p)
 	m->granted = p;
 }
 
+/*
+ * Is the current task about to exit? PF_EXITING comes late: do_exit() runs task work
+ * before. By then a fatal signal has been dequeued, and nothing else would end a hold.
+ */
+static bool kgo_exiting(void)
+{
+	return current->flags & PF_EXITING ||
+	       READ_ONCE(current->signal->flags) & SIGNAL_GROUP_EXIT ||
+	       READ_ONCE(current->signal->group_exec_task);
+}
+
 /* May the current task go on without a P, or does it have one? */
 static bool kgo_may_go_on(struct kgo_thread *m)
 {
 	return !m->lost || READ_ONCE(m->words->hold) != KGO_HOLD_NONE ||
-	       !kgo_rt_usable(m->rt) ||
-	       current->flags & PF_EXITING || signal_pending(current);
+	       !kgo_rt_usable(m->rt) || kgo_exiting();
+}
+
+/* A signal lets the current task's M go on without a P, for a while. */
+static bool kgo_excuse(struct kgo_thread *m)
+{
+	if (!signal_pending(current))
+		return false;
+	m->excused = jiffies + KGO_EXCUSED;
+	return true;
 }
 
 static void kgo_held_sleep(struct kgo_thread *m)
@@ -103,8 +122,8 @@ static void kgo_held_sleep(struct kgo_thread *m)
 	/* sleep */
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (m->granted != KGO_NO_P || signal_pending(current) ||
-		    READ_ONCE(rt->closed))
+		if (m->granted != KGO_NO_P || kgo_excuse(m) ||
+		    kgo_exiting() || READ_ONCE(rt->closed))
 			break;
 		raw_spin_unlock_irq(&rt->lock);
 		schedule();
@@ -113,25 +132,37 @@ static void kgo_held_sleep(struct kgo_thread *m)
 	__set_current_state(TASK_RUNNING);
 
 	/* and finally, unqueue, unless that was done with the grant */
-	if (m->granted == KGO_NO_P) {
+	if (m->granted == KGO_NO_P)
 		kgo_held_del(m);
-		m->excused = jiffies + KGO_EXCUSED;
-	} else {
+	else
 		m->lost = false;
-	}
 	raw_spin_unlock_irq(&rt->lock);
 }
 
-/* At the return to user mode, or in the exit of the thread. */
+/*
+ * At the return to user mode, or in the exit of the thread; or where the kernel runs
+ * task work in the middle of a call: in a stop for a tracer and in io_uring's waits.
+ */
 static void kgo_hold(struct callback_head *work)
 {
 	struct kgo_thread *m = container_of(work, struct kgo_thread, hold_work);
 
+	/*
+	 * The task work behind this one does not wait for a P: somebody may wait for the
+	 * end of a file.
+	 */
+	if (work->next && !kgo_task_work_add(work))
+		return;
+
 	m->hold_queued = false;
 	/* It may have left since. */
-	if (kgo_m_current(m->rt) == m && !kgo_may_go_on(m)) {
+	if (kgo_m_current(m->rt) == m) {
+		/* From here on it gets no P in sched_in, if it is preempted. */
 		m->held = true;
-		kgo_held_sleep(m);
+		barrier();
+		if (!kgo_may_go_on(m) && !kgo_excuse(m))
+			kgo_held_sleep(m);
+		barrier();
 		m->held = false;
 		WRITE_ONCE(m->words->state, KGO_M_RUNNING);
 	}

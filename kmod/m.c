@@ -292,8 +292,9 @@ void kgo_m_exit(void)
 
 	for_each_possible_cpu(cpu)
 		irq_work_sync(&per_cpu_ptr(&kgo_wakers, cpu)->work);
-	flush_work(&kgo_reaper);
-	/* And for the end of its kgo_hold(), which gave up the last reference. */
+	/* And for the end of its kgo_hold(), which may have given up the last reference. */
 	if (KGO_CAN_HOLD)
 		synchronize_rcu_tasks();
+	/* Last: the others queue it. */
+	flush_work(&kgo_reaper);
 }
