@@ -103,6 +103,15 @@ static bool kgo_excuse(struct kgo_thread *m)
 	return true;
 }
 
+/* Who looks after the runtime sleeps, and Ms that compute give no P away. */
+static void kgo_held_tell(struct kgo_rt *rt)
+{
+	lockdep_assert_held(&rt->lock);
+	/* Ordered by the barrier of the caller against who sets it and looks then. */
+	if (rt->nr_held == 1 && READ_ONCE(rt->shared->tell_held))
+		kgo_event(rt, KGO_EVENT_HELD);
+}
+
 static void kgo_held_sleep(struct kgo_thread *m)
 {
 	struct kgo_rt *rt = m->rt;
@@ -114,10 +123,12 @@ static void kgo_held_sleep(struct kgo_thread *m)
 	/* Pairs with the barrier of who makes a P idle. */
 	smp_mb();
 	p = kgo_p_find_idle(rt, m->index);
-	if (p != KGO_NO_P)
+	if (p != KGO_NO_P) {
 		kgo_held_grant(m, p);
-	else
+	} else {
 		kgo_count(rt, holds);
+		kgo_held_tell(rt);
+	}
 
 	/* sleep */
 	for (;;) {

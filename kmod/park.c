@@ -10,6 +10,8 @@
 
 #include "kgo.h"
 
+#define KGO_EVENTS	(KGO_EVENT_SPARES | KGO_EVENT_M_DIED | KGO_EVENT_HELD)
+
 static void kgo_spare_add(struct kgo_thread *m)
 {
 	struct kgo_rt *rt = m->rt;
@@ -140,7 +142,7 @@ int kgo_wait(struct kgo_rt *rt, struct kgo_wait *arg)
 
 	if (!m)
 		return -ESRCH;
-	if (!wanted || wanted & ~(KGO_EVENT_SPARES | KGO_EVENT_M_DIED))
+	if (!wanted || wanted & ~KGO_EVENTS)
 		return -EINVAL;
 	if (!kgo_p_gives_up(m))
 		return -EBUSY;

@@ -34,7 +34,8 @@
  * @pass: give a P to the M that the kernel has held longest at its return from a block:
  *	an idle P, or the caller's own. 0; -EAGAIN if none is held; -EBUSY if the P is
  *	not idle. Called only if p_wanted() says that some are
- * @wait: block until more spares are needed; any thread that is no goroutine's
+ * @wait: block until more spares are needed, or the monitor, which is true then; any
+ *	thread that is no goroutine's
  * @handoffs: how many handoffs there were; NULL if the monitor makes them
  */
 struct assist {
@@ -50,7 +51,7 @@ struct assist {
 	uint32_t (*park)(struct m *m, uint32_t *p);
 	int (*wake)(uint32_t p, bool spinning);
 	int (*pass)(uint32_t p);
-	void (*wait)(void);
+	bool (*wait)(void);
 	uint64_t (*handoffs)(void);
 };
 

@@ -24,6 +24,7 @@ static struct {
 	int fd;
 	void *map;
 	size_t map_size;
+	uint32_t held_event;
 } module = { .fd = -1 };
 
 static int module_call(unsigned long cmd, void *arg)
@@ -68,6 +69,8 @@ static int module_start(void)
 		ret = -EPROTO;
 	if (ret)
 		goto err;
+	module.held_event = setup.features & KGO_FEATURE_HOLD ? KGO_EVENT_HELD :
+								0;
 
 	module.map_size = setup.map_size;
 	module.map = mmap(NULL, setup.map_size, PROT_READ | PROT_WRITE,
@@ -139,13 +142,15 @@ static int module_pass(uint32_t p)
 }
 
 /* The maker is an M for the module, one that never has a P. */
-static void module_wait(void)
+static bool module_wait(void)
 {
 	struct kgo_wait wait = {
-		.size = sizeof(wait), .events = KGO_EVENT_SPARES,
+		.size = sizeof(wait),
+		.events = KGO_EVENT_SPARES | module.held_event,
 	};
 
-	module_call(KGO_IOC_WAIT, &wait);
+	return !module_call(KGO_IOC_WAIT, &wait) &&
+	       wait.events & KGO_EVENT_HELD;
 }
 
 static uint64_t module_handoffs(void)

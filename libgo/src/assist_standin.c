@@ -205,7 +205,7 @@ static int standin_wake(uint32_t p, bool spinning)
 	return ret;
 }
 
-static void standin_wait(void)
+static bool standin_wait(void)
 {
 	uint32_t need;
 
@@ -213,6 +213,7 @@ static void standin_wait(void)
 	       standin.seen)
 		futex_wait(&standin.need, need, -1);
 	standin.seen = need;
+	return false;
 }
 
 const struct assist assist_standin = {

@@ -24,6 +24,7 @@
 #include "preempt.h"
 #include "proc.h"
 #include "sched.h"
+#include "sysmon.h"
 #include "thread.h"
 
 /* The runtime's own code needs little; signal handlers need some. */
@@ -331,7 +332,8 @@ static void *maker_main(void *arg)
 	}
 	while (!__atomic_load_n(&rt.stopping, __ATOMIC_SEQ_CST)) {
 		maker_refill();
-		rt.assist->wait();
+		if (rt.assist->wait())
+			sysmon_wake();
 	}
 	rt.assist->leave(&m);
 	return NULL;

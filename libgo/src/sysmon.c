@@ -219,7 +219,8 @@ static bool sysmon_doze(int64_t ns, enum look found)
 	bool woken = false;
 
 	ns = until_trace(ns);
-	/* Pairs with the barrier of who queues a goroutine or takes a P. */
+	/* Pairs with the barrier of who queues a goroutine or takes a P, or is held. */
+	__atomic_store_n(&rt.shared->tell_held, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&sysmon_asleep, 1, __ATOMIC_SEQ_CST);
 	if (!stopping() &&
 	    (found != LOOK_ASLEEP || !(sched_p_runs() || bound_strands() ||
@@ -229,6 +230,7 @@ static bool sysmon_doze(int64_t ns, enum look found)
 		woken = !__atomic_load_n(&sysmon_asleep, __ATOMIC_SEQ_CST);
 	}
 	__atomic_store_n(&sysmon_asleep, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&rt.shared->tell_held, 0, __ATOMIC_RELAXED);
 	return woken;
 }
 

@@ -196,6 +196,48 @@ GO_TEST(returning_goroutines_get_a_processor_from_those_that_compute)
 	ck_assert_int_eq(count, 4);
 }
 
+/* Until long after the monitor has begun to sleep until somebody wakes it. */
+static void block_long_and_compute(void *arg)
+{
+	struct timespec ts = { .tv_sec = 2 };
+
+	syscall(SYS_nanosleep, &ts, NULL);
+	while (!load(count))
+		;
+	go_waitgroup_done(arg);
+}
+
+static void block_longer(void *arg)
+{
+	struct timespec ts = { .tv_sec = 2, .tv_nsec = 200000000 };
+
+	syscall(SYS_nanosleep, &ts, NULL);
+	count_one(arg);
+}
+
+/* The kernel has given those that compute their processors, and told nobody. */
+static void wait_for_who_returns(void *arg __attribute__((unused)))
+{
+	int i, procs = go_gomaxprocs(0);
+	int64_t begun = go_now();
+
+	go_waitgroup_add(&wg, 1 + procs);
+	go_spawn(block_longer, NULL);
+	for (i = 0; i < procs; i++)
+		go_spawn(block_long_and_compute, &wg);
+	go_waitgroup_wait(&wg);
+	ck_assert_int_eq(count, 1);
+	ck_assert_int_lt(go_now() - begun, 10 * GO_SECOND);
+}
+
+START_TEST(the_monitor_is_woken_for_who_returns)
+{
+	/* The look for a deadlock would wake it. */
+	setenv("LIBGO_DEBUG", "deadlock=0", 1);
+	run_with_procs(_i, wait_for_who_returns);
+}
+END_TEST
+
 /* ---- what belongs to a goroutine ------------------------------------------------- */
 
 /* The compiler may remember the address of a thread's errno in a function. */
@@ -402,6 +444,7 @@ int main(void)
 	tcase_add_go_test(tc, many_blocked_goroutines_wait_together);
 	tcase_add_go_test(tc, returning_goroutines_get_a_processor_again);
 	tcase_add_go_test(tc, returning_goroutines_get_a_processor_from_those_that_compute);
+	tcase_add_go_test(tc, the_monitor_is_woken_for_who_returns);
 	tcase_add_go_test(tc, errno_belongs_to_the_goroutine);
 	tcase_add_go_test(tc, the_rounding_mode_belongs_to_the_goroutine);
 	tcase_add_go_test(tc, a_goroutine_begins_with_the_rounding_mode_of_go_run);

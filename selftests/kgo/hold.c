@@ -163,6 +163,35 @@ TEST_F(hold, returning_m_waits_until_a_p_is_passed_to_it)
 	EXPECT_EQ(0U, stats.grants);
 }
 
+/* Who is about to sleep can ask to be told when somebody is held. */
+TEST_F(hold, first_that_is_held_is_told_of_on_demand)
+{
+	struct m_thread watcher;
+	__u32 wanted;
+
+	ASSERT_EQ(0, m_start(&watcher, &self->rt));
+	m_wait(&watcher, KGO_EVENT_HELD);
+	for (wanted = 0; wanted < 2; wanted++) {
+		store(&self->rt.words->tell_held, wanted);
+		ASSERT_EQ(0, block_prepare(&self->after.block, variant->way));
+		self->after.block.tid = self->holder.tid;
+		ASSERT_TRUE(come_back_without(&self->holder, &self->other,
+					      &self->after,
+					      job_block_and_look));
+		ASSERT_TRUE(eventually(m_is_held(&self->holder)));
+		if (wanted) {
+			EXPECT_TRUE(eventually(m_is_done(&watcher)));
+		} else {
+			nap_ns(A_WHILE_NS);
+			EXPECT_FALSE(m_is_done(&watcher));
+		}
+		ASSERT_EQ(0, m_do(&self->other, job_pass, (void *)0));
+		ASSERT_EQ(0, m_result(&self->holder));
+	}
+	ASSERT_EQ(0, m_result(&watcher));
+	EXPECT_EQ(KGO_EVENT_HELD, watcher.events);
+}
+
 static int job_sleep(struct m_thread *self)
 {
 	(void)self;

@@ -113,6 +113,7 @@ struct kgo_m {
  * @polling: not zero while an M sleeps in the poller; written by user space
  * @net_waiters: goroutines that wait for the poller; written by user space
  * @nr_p_used: Ps that may have work, the first ones; 0: all. Written by user space
+ * @tell_held: not zero while KGO_EVENT_HELD is wanted; written by user space
  * @globq_len: length of the global run queue; written by user space
  * @nr_spare: parked Ms; written by the kernel
  * @nr_held: Ms that are held; written by the kernel
@@ -126,7 +127,8 @@ struct kgo_runtime {
 	__u32 polling;
 	__u32 net_waiters;
 	__u32 nr_p_used;
-	__u32 reserved0[12];
+	__u32 tell_held;
+	__u32 reserved0[11];
 	__u32 globq_len;
 	__u32 reserved1[15];
 	__u32 nr_spare;
@@ -222,6 +224,7 @@ struct kgo_wake {
 
 #define KGO_EVENT_SPARES	(1U << 0) /* fewer than spare_low are left */
 #define KGO_EVENT_M_DIED	(1U << 1) /* an M ended without KGO_IOC_LEAVE */
+#define KGO_EVENT_HELD		(1U << 2) /* an M is held, the first; see tell_held */
 
 /**
  * struct kgo_wait - KGO_IOC_WAIT: wait for an event of the runtime
