@@ -253,17 +253,23 @@ static int select_wait_few(struct m **mp, struct go_case *cases, uint32_t n,
 	return select_wait(mp, &s, deadline);
 }
 
-static int select_wait_many(struct m **mp, struct go_case *cases, uint32_t n,
-			    int64_t deadline)
+/*
+ * Not from a critical section: who is preempted in malloc() waits for a P in there, and
+ * an M in a critical section that then waits for its lock keeps one.
+ */
+static int select_wait_many(struct go_case *cases, uint32_t n, int64_t deadline)
 {
 	struct select s = { .cases = cases, .n = n };
-	int ret = -ENOMEM;
+	struct m *m;
+	int ret;
 
 	s.waiters = malloc(n * (sizeof(*s.waiters) + sizeof(*s.order)));
 	if (!s.waiters)
-		return ret;
+		return -ENOMEM;
 	s.order = (struct go_chan **)(s.waiters + n);
-	ret = select_wait(mp, &s, deadline);
+	m = wait_enter();
+	ret = select_wait(&m, &s, deadline);
+	wait_exit(m);
 	free(s.waiters);
 	return ret;
 }
@@ -319,12 +325,14 @@ static int select_do(struct go_case *cases, uint32_t n, int64_t deadline)
 	if (wait_refused(m))
 		return -ESRCH;
 	i = pick_ready(cases, n);
-	if (i < n && try_case(m, &cases[i]))
+	if (i < n && try_case(m, &cases[i])) {
 		ret = i;
-	else if (n <= CASES_ON_STACK)
+	} else if (n <= CASES_ON_STACK) {
 		ret = select_wait_few(&m, cases, n, deadline);
-	else
-		ret = select_wait_many(&m, cases, n, deadline);
+	} else {
+		wait_exit(m);
+		return select_wait_many(cases, n, deadline);
+	}
 	wait_exit(m);
 	return ret;
 }
