@@ -282,6 +282,7 @@ static bool m_may_start(void)
 bool m_may_stop(void)
 {
 	return __atomic_load_n(&rt.shared->nr_spare, __ATOMIC_RELAXED) ||
+	       p_wanted() ||
 	       (__atomic_load_n(&rt.nr_m, __ATOMIC_RELAXED) < rt.nr_m_max &&
 		!__atomic_load_n(&rt.cap_told, __ATOMIC_RELAXED));
 }

@@ -60,8 +60,11 @@ bool p_take_idle(struct p *p, uint32_t m)
 void p_drop_hint(uint32_t p)
 {
 	idle_clear(p);
-	if (p_state(p_word(&rt.ps[p])) == KGO_P_IDLE)
+	if (p_state(p_word(&rt.ps[p])) == KGO_P_IDLE) {
 		idle_set(p);
+		/* Who has been held meanwhile did not see it. */
+		p_offer(&rt.ps[p]);
+	}
 }
 
 struct p *p_find_idle(uint32_t first, uint32_t m)
