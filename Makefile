@@ -46,6 +46,7 @@ help:
 	@echo '  bench-echo     a TCP echo server with libgo, Go, and a bare epoll loop'
 	@echo '  bench-http     an HTTP server with libgo and with Go'"'"'s net/http, and wrk'
 	@echo '  bench-libraries SQLite, libpq, libcurl and others in goroutines and in threads'
+	@echo '  bench-faults   reads of a mapped file with libgo, Go and threads, in the test machine'
 	@echo '  bench-vm       the demo with more rounds: ROUNDS=200'
 	@echo '  vm             a shell in the test machine with the module loaded'
 	@echo
@@ -150,6 +151,11 @@ bench-http: bench-programs
 .PHONY: bench-libraries
 bench-libraries: libraries modules
 	$(Q)O=$(out) KERNEL=$(KERNEL) libraries/compare $(if $(filter \
+		file,$(origin ROUNDS)),,--rounds $(ROUNDS)) $(BENCH)
+
+.PHONY: bench-faults
+bench-faults: bench-programs modules
+	$(Q)O=$(out) KERNEL=$(KERNEL) bench/$@ $(if $(filter \
 		file,$(origin ROUNDS)),,--rounds $(ROUNDS)) $(BENCH)
 
 .PHONY: bench-vm

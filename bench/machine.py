@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""A comparison in one boot of the test machine: its guest's script adds lines of JSON
+to /out/figures."""
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+BUILD = os.environ.get("O") or os.path.join(TOP, "build")
+
+
+class Failed(Exception):
+    """The run cannot go on."""
+
+
+def add_options(parser, rounds):
+    """The options that all comparisons in the test machine have."""
+    add = parser.add_argument
+    add("--rounds", type=at_least_1, default=rounds, metavar="N",
+        help=f"rounds of each of them ({rounds})")
+    add("--kernel", default=os.environ.get("KERNEL") or "6.1", metavar="SERIES",
+        help="of the test machine (KERNEL, 6.1)")
+    add("--build", type=os.path.abspath, default=BUILD, metavar="DIR",
+        help="where everything was built (O, build)")
+    add("--log", metavar="FILE", help="where to put the kernel log")
+    add("--result", metavar="FILE", help="the figures as lines of JSON")
+
+
+def at_least_1(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def some_of(known):
+    """A type for an option: names, of those that are known."""
+    def parse(text):
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(
+                    f"there is no '{name}'; there are {', '.join(known)}")
+        return names
+    return parse
+
+
+def tool(name, *arguments):
+    """What one of the project's tools prints."""
+    done = subprocess.run([os.path.join(TOP, "tools", name), *arguments],
+                          stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise Failed(f"tools/{name} has failed")
+    return done.stdout.strip()
+
+
+def disk_of(image, folder, *free):
+    """An image with what is in a folder."""
+    tool("disk", image, folder, *free)
+    return image
+
+
+def measure(o, name, options, command):
+    """Boot, run the command. Returns tools/kgo-vm's status and the figures."""
+    with tempfile.TemporaryDirectory() as out:
+        status = subprocess.run(
+            [os.path.join(TOP, "tools/kgo-vm"), "--kernel", o.kernel, "--name", name,
+             "--out", out, *(["--log", o.log] if o.log else []), *options, "--", *command],
+            env=dict(os.environ, O=o.build)).returncode
+        path = os.path.join(out, "figures")
+        if not os.path.exists(path):
+            return status, []
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
+    if o.result:
+        with open(o.result, "w", encoding="utf-8") as to:
+            to.writelines(lines)
+    return status, [json.loads(line) for line in lines]
