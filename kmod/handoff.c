@@ -81,7 +81,8 @@ void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason)
 void kgo_starve(struct kgo_rt *rt, u32 p)
 {
 	lockdep_assert_held(&rt->lock);
-	rt->starving++;
+	if (rt->starving < kgo_nr_p_used(rt))
+		rt->starving++;
 	rt->starving_p = p;
 	kgo_event(rt, KGO_EVENT_SPARES);
 }
