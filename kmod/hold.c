@@ -19,7 +19,6 @@
  * then; who makes a P idle does that first and looks at the count then. Both have a
  * full barrier in between.
  */
-#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/sched/signal.h>
 #include <linux/task_work.h>
@@ -27,8 +26,11 @@
 #include "compat.h"
 #include "kgo.h"
 
-/* For how long a signal excuses an M, for its handler. */
-#define KGO_EXCUSED		msecs_to_jiffies(10)
+/*
+ * For how long a signal excuses an M, for its handler: CPU time, in ns. On a machine that
+ * is busy more time may pass before the handler even begins.
+ */
+#define KGO_EXCUSED		(10 * NSEC_PER_MSEC)
 
 static void kgo_held_add(struct kgo_thread *m)
 {
@@ -99,7 +101,7 @@ static bool kgo_excuse(struct kgo_thread *m)
 {
 	if (!signal_pending(current))
 		return false;
-	m->excused = jiffies + KGO_EXCUSED;
+	m->excused = current->se.sum_exec_runtime + KGO_EXCUSED;
 	return true;
 }
 
@@ -183,7 +185,8 @@ static void kgo_hold(struct callback_head *work)
 /* Hold the current task's M when it returns to user mode. From sched_in. */
 void kgo_hold_queue(struct kgo_thread *m)
 {
-	if (!m->rt->hold || m->hold_queued || time_before(jiffies, m->excused))
+	if (!m->rt->hold || m->hold_queued ||
+	    current->se.sum_exec_runtime < m->excused)
 		return;
 	init_task_work(&m->hold_work, kgo_hold);
 	/* A thread that exits goes to user mode no more. */

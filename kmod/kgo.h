@@ -141,7 +141,7 @@ struct kgo_rt {
  * @parked: it is in KGO_IOC_PARK; written by its own thread only
  * @held: it sleeps in the hold; own thread only
  * @hold_queued: @hold_work is queued; own thread only
- * @excused: until then, in jiffies, it is not held; own thread only
+ * @excused: until it has run so long, in ns, it is not held; own thread only
  * @hold_work: holds it when it returns to user mode
  * @held_node: in kgo_rt.held while it can be given a P; kgo_rt.lock
  * @spare_node: in kgo_rt.spares while it can be given a P; kgo_rt.lock
@@ -167,7 +167,7 @@ struct kgo_thread {
 
 	bool held;
 	bool hold_queued;
-	unsigned long excused;
+	u64 excused;
 	struct callback_head hold_work;
 	struct list_head held_node;
 

@@ -166,7 +166,6 @@ static struct kgo_thread *kgo_m_make(struct kgo_rt *rt)
 	m->has_index = true;
 	m->words = kgo_rt_m(rt, index);
 	m->granted = KGO_NO_P;
-	m->excused = jiffies;
 	INIT_LIST_HEAD(&m->spare_node);
 	INIT_LIST_HEAD(&m->held_node);
 	preempt_notifier_init(&m->notifier, &kgo_preempt_ops);

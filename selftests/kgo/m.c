@@ -392,7 +392,7 @@ TEST_F(m, wait_for_nothing_or_for_unknown_events_fails)
 	ASSERT_EQ(0, kgo_enter(self->rt.fd, &m));
 	EXPECT_EQ(-EINVAL, kgo_wait(self->rt.fd, 0, &events));
 	EXPECT_EQ(0U, events);
-	EXPECT_EQ(-EINVAL, kgo_wait(self->rt.fd, 4, &events));
+	EXPECT_EQ(-EINVAL, kgo_wait(self->rt.fd, 8, &events));
 	EXPECT_EQ(-EINVAL, kgo_wait(self->rt.fd, ~0U, &events));
 	EXPECT_EQ(~0U, events);
 	EXPECT_EQ(-EINVAL, kgo_wait(self->rt.fd, 1U << 31 | KGO_EVENT_M_DIED,
