@@ -84,16 +84,21 @@ static int serve(struct server *s, struct fuse_session *session)
 static void run(void *arg)
 {
 	struct server *s = arg;
-	char *words[] = { "fuse" };
-	struct fuse_args args = FUSE_ARGS_INIT(1, words);
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *session;
 
+	s->ret = -ENOMEM;
+	if (fuse_opt_add_arg(&args, "fuse"))
+		return;
 	session = fuse_session_new(&args, &operations, sizeof(operations), s);
 	s->ret = -EIO;
 	if (session && !fuse_session_mount(session, s->mountpoint)) {
 		s->ret = serve(s, session);
 		fuse_session_unmount(session);
 	}
+	if (session)
+		fuse_session_destroy(session);
+	fuse_opt_free_args(&args);
 }
 
 int main(int argc, char **argv)

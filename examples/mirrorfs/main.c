@@ -109,17 +109,26 @@ static void end_at_signal(void *arg)
 	statvfs(e->mountpoint, &st);
 }
 
+static struct fuse_session *session_new(struct mirror *mirror, bool debug)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *session = NULL;
+
+	if (!fuse_opt_add_arg(&args, "mirrorfs") &&
+	    !fuse_opt_add_arg(&args, "-oro,fsname=mirrorfs,default_permissions") &&
+	    (!debug || !fuse_opt_add_arg(&args, "-d")))
+		session = fuse_session_new(&args, &mirror_operations,
+					   sizeof(mirror_operations), mirror);
+	fuse_opt_free_args(&args);
+	return session;
+}
+
 static int mount_and_serve(struct mirror *mirror, const struct arguments *a)
 {
-	char *words[] = { "mirrorfs", "-o", "ro,fsname=mirrorfs,default_permissions",
-			  a->debug ? "-d" : NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(a->debug ? 4 : 3, words);
-	struct fuse_session *session;
+	struct fuse_session *session = session_new(mirror, a->debug);
 	struct ending ending;
 	int ret = -EIO;
 
-	session = fuse_session_new(&args, &mirror_operations,
-				   sizeof(mirror_operations), mirror);
 	if (!session || fuse_session_mount(session, a->mountpoint))
 		goto out;		/* it has said why */
 	ending = (struct ending){ session, a->mountpoint };
@@ -135,7 +144,6 @@ static int mount_and_serve(struct mirror *mirror, const struct arguments *a)
 out:
 	if (session)
 		fuse_session_destroy(session);
-	fuse_opt_free_args(&args);
 	return ret;
 }
 
@@ -148,9 +156,9 @@ static void start(void *arg)
 
 	ret = nodes_look_up(&mirror.nodes, AT_FDCWD, a->source, &st, &mirror.root);
 	if (!ret && !S_ISDIR(st.st_mode))
-		ret = ENOTDIR;
+		ret = -ENOTDIR;
 	if (ret)
-		fprintf(stderr, "mirrorfs: %s: %s\n", a->source, strerror(ret));
+		fprintf(stderr, "mirrorfs: %s: %s\n", a->source, strerror(-ret));
 	else
 		ret = mount_and_serve(&mirror, a);
 	nodes_forget_all(&mirror.nodes);

@@ -40,9 +40,9 @@ int nodes_look_up(struct nodes *nodes, int folder, const char *name,
 	int ret, fd = openat(folder, name, flags);
 
 	if (fd < 0)
-		return errno;
+		return -errno;
 	if (fstatat(fd, "", st, AT_EMPTY_PATH)) {
-		ret = errno;
+		ret = -errno;
 		close(fd);
 		return ret;
 	}
@@ -52,7 +52,7 @@ int nodes_look_up(struct nodes *nodes, int folder, const char *name,
 	if (*node)
 		return 0;
 	close(fd);
-	return ENOMEM;
+	return -ENOMEM;
 }
 
 static void drop(struct nodes *nodes, struct node *node)

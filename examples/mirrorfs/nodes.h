@@ -52,7 +52,7 @@ struct nodes {
  *
  * A symbolic link is not followed, but for a path.
  *
- * Return: 0; or a positive error number
+ * Return: 0; or a negative error number
  */
 int nodes_look_up(struct nodes *nodes, int folder, const char *name,
 		  struct stat *st, struct node **node);

@@ -48,7 +48,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	ret = nodes_look_up(nodes, node_of(req, parent)->fd, name, &entry.attr,
 			    &node);
 	if (ret) {
-		fuse_reply_err(req, ret);
+		fuse_reply_err(req, -ret);
 		return;
 	}
 	entry.ino = (fuse_ino_t)node;
@@ -176,7 +176,7 @@ static int folder_open(const struct node *node, struct folder **result)
 	int ret, fd;
 
 	if (!folder)
-		return ENOMEM;
+		return -ENOMEM;
 	fd = reopen(node, O_RDONLY | O_DIRECTORY);
 	if (fd >= 0)
 		folder->dir = fdopendir(fd);
@@ -184,7 +184,7 @@ static int folder_open(const struct node *node, struct folder **result)
 		*result = folder;
 		return 0;
 	}
-	ret = errno;
+	ret = -errno;
 	if (fd >= 0)
 		close(fd);
 	free(folder);
@@ -197,7 +197,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	int ret = folder_open(node_of(req, ino), &folder);
 
 	if (ret) {
-		fuse_reply_err(req, ret);
+		fuse_reply_err(req, -ret);
 		return;
 	}
 	fi->fh = (uintptr_t)folder;
