@@ -192,10 +192,11 @@ TEST_F(hold, first_that_is_held_is_told_of_on_demand)
 	EXPECT_EQ(KGO_EVENT_HELD, watcher.events);
 }
 
+/* For so long that it does block: on a slow machine a short timer is over before that. */
 static int job_sleep(struct m_thread *self)
 {
 	(void)self;
-	nap_ns(1000 * 1000);
+	nap_ns(20 * 1000 * 1000);
 	return 0;
 }
 
