@@ -260,6 +260,27 @@ TEST_F(spare, wake_without_a_spare_is_honoured_by_the_next_parker)
 	EXPECT_FALSE(m_is_done(&self->spares[1]));
 }
 
+/* As many parkers as there are Ps, however often one was to be woken. */
+TEST_F(spare, wakes_without_a_spare_do_not_pile_up)
+{
+	struct m_thread *parker = &self->spares[0];
+	int i, given = 0;
+	__u32 m;
+
+	p_start(&self->rt, 1);
+	for (i = 0; i < 10 * NR_P; i++)
+		EXPECT_EQ(-EAGAIN, kgo_wake(self->rt.fd, 1, 0, &m));
+	for (;;) {
+		m_ask(parker, job_park, NULL);
+		ASSERT_TRUE(eventually(m_is_done(parker) || m_is_parked(parker)));
+		if (!m_is_done(parker))
+			break;
+		ASSERT_EQ(0, m_do(parker, job_drop, NULL));
+		ASSERT_LE(++given, NR_P);
+	}
+	EXPECT_LT(0, given);
+}
+
 TEST_F(spare, wake_without_a_spare_is_told)
 {
 	__u32 m;
