@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ending.h"
 #include "server.h"
 
 #define LINGER_TIME	GO_SECOND
@@ -162,20 +162,11 @@ static void stop(struct server *s)
 
 int server_run(struct server *s)
 {
-	struct go_chan *signals = go_chan_make(sizeof(int), 1);
-	int signo = 0;
+	struct go_chan *signals = ending_begin(s->name);
 
-	if (!signals || go_signal_notify(signals, SIGINT, SIGTERM)) {
-		fprintf(stderr, "%s: no memory\n", s->name);
+	if (!signals || start(s))
 		return -1;
-	}
-	if (start(s))
-		return -1;
-	go_chan_recv(signals, &signo);
-	printf("%s: %s: it stops\n", s->name, strsignal(signo));
-	fflush(stdout);
-	/* a second signal ends the process at once */
-	go_signal_stop(signals);
+	ending_wait(signals, s->name);
 	go_chan_release(signals);
 	stop(s);
 	return 0;

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 
 #include <go.h>
 
+#include "../ending.h"
 #include "operations.h"
 
 struct request {
@@ -45,37 +45,32 @@ static int serve(struct fuse_session *session)
 {
 	struct go_waitgroup handled = { 0 };
 	struct request *r;
-	int ret = 0;
+	int got = 0;
 
-	while (!ret && !fuse_session_exited(session)) {
+	while (!fuse_session_exited(session)) {
 		r = calloc(1, sizeof(*r));
 		if (!r) {
-			ret = -ENOMEM;
+			got = -ENOMEM;
 			break;
 		}
 		r->session = session;
 		r->handled = &handled;
-		/* it returns 0 at the end */
-		ret = fuse_session_receive_buf(session, &r->buf);
-		if (ret <= 0) {
+		do {
+			got = fuse_session_receive_buf(session, &r->buf);
+		} while (got == -EINTR || got == -EAGAIN);
+		if (got <= 0) {
 			request_free(r);
-			if (ret == -EINTR || ret == -EAGAIN) {
-				ret = 0;
-				continue;
-			}
-			break;
+			break;		/* unmounted, or an error */
 		}
 		go_waitgroup_add(&handled, 1);
-		ret = go_spawn(handle, r);
 		/* without memory for a goroutine it is handled here */
-		if (ret)
+		if (go_spawn(handle, r))
 			handle(r);
-		ret = 0;
 		/* the request first, the next read() takes the thread */
 		go_yield();
 	}
 	go_waitgroup_wait(&handled);
-	return ret;
+	return got < 0 ? got : 0;
 }
 
 struct arguments {
@@ -87,26 +82,21 @@ struct arguments {
 struct ending {
 	struct fuse_session *session;
 	const char *mountpoint;
+	struct go_chan *signals;
+	struct go_waitgroup over;
 };
 
 /* A signal has the reader end, after a request that we make. */
 static void end_at_signal(void *arg)
 {
 	struct ending *e = arg;
-	struct go_chan *signals = go_chan_make(sizeof(int), 1);
 	struct statvfs st;
-	int signo;
 
-	if (!signals || go_signal_notify(signals, SIGINT, SIGTERM)) {
-		fprintf(stderr, "mirrorfs: no signal will end it in good order\n");
-		return;
+	if (ending_wait(e->signals, "mirrorfs")) {
+		fuse_session_exit(e->session);
+		statvfs(e->mountpoint, &st);
 	}
-	go_chan_recv(signals, &signo);
-	/* a second signal ends the process at once */
-	go_signal_stop(signals);
-	go_chan_release(signals);
-	fuse_session_exit(e->session);
-	statvfs(e->mountpoint, &st);
+	go_waitgroup_done(&e->over);
 }
 
 static struct fuse_session *session_new(struct mirror *mirror, bool debug)
@@ -123,27 +113,43 @@ static struct fuse_session *session_new(struct mirror *mirror, bool debug)
 	return session;
 }
 
-static int mount_and_serve(struct mirror *mirror, const struct arguments *a)
+/* Serve until it is unmounted, or until a signal. */
+static int serve_mounted(struct fuse_session *session, const struct arguments *a)
 {
-	struct fuse_session *session = session_new(mirror, a->debug);
-	struct ending ending;
-	int ret = -EIO;
+	struct ending ending = {
+		.session = session, .mountpoint = a->mountpoint,
+		.signals = ending_begin("mirrorfs"),
+	};
+	int ret = -ENOMEM;
 
-	if (!session || fuse_session_mount(session, a->mountpoint))
-		goto out;		/* it has said why */
-	ending = (struct ending){ session, a->mountpoint };
-	ret = go_spawn(end_at_signal, &ending);
-	if (!ret) {
+	go_waitgroup_add(&ending.over, 1);
+	if (!ending.signals || go_spawn(end_at_signal, &ending)) {
+		go_waitgroup_done(&ending.over);
+	} else {
 		printf("mirrorfs: %s is at %s\n", a->source, a->mountpoint);
 		fflush(stdout);
 		ret = serve(session);
+		ending_cancel(ending.signals);
 	}
 	if (ret)
 		fprintf(stderr, "mirrorfs: %s\n", strerror(-ret));
+	/* ends our own request, if nobody has read it */
 	fuse_session_unmount(session);
-out:
-	if (session)
-		fuse_session_destroy(session);
+	go_waitgroup_wait(&ending.over);
+	go_chan_release(ending.signals);
+	return ret;
+}
+
+static int mount_and_serve(struct mirror *mirror, const struct arguments *a)
+{
+	struct fuse_session *session = session_new(mirror, a->debug);
+	int ret;
+
+	if (!session)
+		return -EIO;		/* it has said why */
+	ret = fuse_session_mount(session, a->mountpoint) ? -EIO :
+		serve_mounted(session, a);
+	fuse_session_destroy(session);
 	return ret;
 }
 
