@@ -37,6 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "foreign.h"
 
 #define SECOND		1000000000LL
@@ -53,14 +54,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "foreign: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
 }
 
 static void sleep_until(int64_t when)

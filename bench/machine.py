@@ -6,7 +6,10 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
+
+from report import print_bars
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 BUILD = os.environ.get("O") or os.path.join(TOP, "build")
@@ -16,8 +19,13 @@ class Failed(Exception):
     """The run cannot go on."""
 
 
-def add_options(parser, rounds):
-    """The options that all comparisons in the test machine have."""
+def parser_of(program, doc, rounds):
+    """A parser with the options that all comparisons in the test machine have."""
+    parser = argparse.ArgumentParser(
+        prog=program, description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Exit status: 0 if all was measured and the kernel log is clean; the bars are\n"
+               "compared, but fail nothing.")
     add = parser.add_argument
     add("--rounds", type=at_least_1, default=rounds, metavar="N",
         help=f"rounds of each of them ({rounds})")
@@ -27,6 +35,7 @@ def add_options(parser, rounds):
         help="where everything was built (O, build)")
     add("--log", metavar="FILE", help="where to put the kernel log")
     add("--result", metavar="FILE", help="the figures as lines of JSON")
+    return parser
 
 
 def at_least_1(text):
@@ -79,3 +88,24 @@ def measure(o, name, options, command):
         with open(o.result, "w", encoding="utf-8") as to:
             to.writelines(lines)
     return status, [json.loads(line) for line in lines]
+
+
+def bar(what, limit, measured, detail=None):
+    """A figure that should be at most so much, for report.print_bars()."""
+    return {"bar": what, "measured": measured, "limit": limit, "met": measured <= limit,
+            "detail": detail}
+
+
+def compare(o, name, figures_of, print_table, bars):
+    """Measure and print. figures_of() returns the exit status and what was found."""
+    try:
+        status, found = figures_of(o)
+    except Failed as e:
+        print(f"{name}:", e, file=sys.stderr)
+        return 1
+    if found:
+        print_table(found)
+        compared = list(bars(found))
+        if compared:
+            print_bars(compared)
+    return status

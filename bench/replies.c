@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 #define SECOND		1000000000LL
 #define MILLISECOND	1000000LL
 
@@ -35,14 +37,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "replies: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
 }
 
 static void sleep_until(int64_t when)

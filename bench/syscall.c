@@ -18,17 +18,11 @@
 
 #include <go.h>
 
+#include "clock.h"
+
 static long count = 10000000;
 static int repeat = 1;
 static const char *runtime = "thread";
-
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * GO_SECOND + ts.tv_nsec;
-}
 
 static void measure(void)
 {

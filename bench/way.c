@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "way.h"
 
 #define SECOND	1000000000LL
@@ -34,10 +35,7 @@ static void die(const char *what)
 
 int64_t way_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
+	return now();
 }
 
 /* ---- the foreign process --------------------------------------------- */

@@ -13,6 +13,13 @@
 static struct pages pages;
 static struct reader *readers;
 static struct go_waitgroup ended;
+static const char *runtime;
+
+static void die(const char *what, int ret)
+{
+	fprintf(stderr, "faults: %s: %s\n", what, strerror(-ret));
+	exit(1);
+}
 
 static void read_on(void *arg)
 {
@@ -23,15 +30,19 @@ static void read_on(void *arg)
 static void run(void *arg)
 {
 	int64_t begun = go_now();
+	struct go_stats stats;
 	int i, ret;
+
+	ret = go_stats_read(&stats);
+	if (ret)
+		die("go_stats_read", ret);
+	runtime = strcmp(stats.assist, "module") ? "fallback" : "kgo";
 
 	go_waitgroup_add(&ended, pages.readers);
 	for (i = 0; i < pages.readers; i++) {
 		ret = go_spawn(read_on, &readers[i]);
-		if (ret) {
-			fprintf(stderr, "faults: go_spawn: %s\n", strerror(-ret));
-			exit(1);
-		}
+		if (ret)
+			die("go_spawn", ret);
 	}
 	go_sleep(pages.ms * GO_MILLISECOND);
 	__atomic_store_n(&pages.stop, 1, __ATOMIC_RELAXED);
@@ -42,7 +53,6 @@ static void run(void *arg)
 int main(int argc, char **argv)
 {
 	char procs[16];
-	const char *assist;
 	int64_t ns;
 	int ret;
 
@@ -50,12 +60,8 @@ int main(int argc, char **argv)
 	snprintf(procs, sizeof(procs), "%d", pages.procs);
 	setenv("GOMAXPROCS", procs, 1);
 	ret = go_run(run, &ns);
-	if (ret) {
-		fprintf(stderr, "faults: go_run: %s\n", strerror(-ret));
-		return 1;
-	}
-	assist = getenv("LIBGO_ASSIST");
-	pages_report(&pages, readers, assist && !strcmp(assist, "standin") ?
-		     "fallback" : "kgo", ns);
+	if (ret)
+		die("go_run", ret);
+	pages_report(&pages, readers, runtime, ns);
 	return 0;
 }

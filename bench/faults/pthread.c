@@ -8,15 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "../clock.h"
 #include "pages.h"
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
 
 static void *read_on(void *arg)
 {
@@ -33,7 +26,7 @@ int main(int argc, char **argv)
 		.tv_sec = pages.ms / 1000,
 		.tv_nsec = pages.ms % 1000 * 1000000L,
 	};
-	int64_t begun = now_ns();
+	int64_t begun = now();
 	int i, ret;
 
 	for (i = 0; i < pages.readers; i++) {
@@ -47,7 +40,7 @@ int main(int argc, char **argv)
 	__atomic_store_n(&pages.stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < pages.readers; i++)
 		pthread_join(threads[i], NULL);
-	pages_report(&pages, readers, "thread", now_ns() - begun);
+	pages_report(&pages, readers, "thread", now() - begun);
 	free(threads);
 	free(readers);
 	return 0;

@@ -26,6 +26,7 @@ struct request {
 struct server {
 	const char *mountpoint;
 	int yield;
+	const char *runtime;
 	struct latencies latencies;
 	int ret;
 };
@@ -86,7 +87,12 @@ static void run(void *arg)
 	struct server *s = arg;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *session;
+	struct go_stats stats;
 
+	s->ret = go_stats_read(&stats);
+	if (s->ret)
+		return;
+	s->runtime = strcmp(stats.assist, "module") ? "fallback" : "kgo";
 	s->ret = -ENOMEM;
 	if (fuse_opt_add_arg(&args, "fuse"))
 		return;
@@ -103,8 +109,7 @@ static void run(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct server s = { 0 };
-	const char *assist = getenv("LIBGO_ASSIST");
+	static struct server s;
 	int procs, ret;
 	char value[16];
 
@@ -122,9 +127,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fuse: %s\n", strerror(-ret));
 		return 1;
 	}
-	printf("{\"runtime\": \"%s\", \"procs\": %d, \"yield\": %d, ",
-	       assist && !strcmp(assist, "standin") ? "fallback" : "kgo", procs,
-	       s.yield);
+	printf("{\"runtime\": \"%s\", \"procs\": %d, \"yield\": %d, ", s.runtime,
+	       procs, s.yield);
 	latencies_print(&s.latencies);
 	printf("}\n");
 	return 0;
