@@ -629,28 +629,6 @@ GO_TEST(a_number_that_was_closed_behind_our_back_is_used_again)
 	close_both();
 }
 
-static void close_late(void)
-{
-	/* It has been looked at, and was all right. */
-	go_sleep(2 * GO_SECOND);
-	ck_assert_int_eq(close(fds[0]), 0);
-}
-
-static void wait_long(void *arg)
-{
-	(void)arg;
-	socketpair_make(SOCK_STREAM, 0);
-	have_number();
-	ck_assert_int_eq(read_until(NUMBER, close_late), -EBADF);
-	close_peer();
-}
-
-START_TEST(who_has_waited_long_is_told_as_well)
-{
-	run_with_procs(1, wait_long);
-}
-END_TEST
-
 static void close_behind(void)
 {
 	ck_assert_int_eq(close(fds[0]), 0);
@@ -1217,7 +1195,6 @@ int main(void)
 			  a_number_that_was_closed_behind_our_back_is_used_again);
 	tcase_add_go_test(tc,
 			  who_waits_for_what_was_closed_behind_our_back_is_told);
-	tcase_add_test(tc, who_has_waited_long_is_told_as_well);
 	tcase_add_go_test(tc, no_event_is_lost);
 	tcase_add_go_test(tc, a_call_that_is_under_way_keeps_the_number);
 	tcase_add_go_test(tc, deadlines_end_calls);

@@ -48,13 +48,14 @@ GO_TEST(every_goroutine_runs_once)
 
 GO_TEST(goroutines_that_yield_all_go_on)
 {
+	const int n = STARTS(1000);
 	int i;
 
-	go_waitgroup_add(&wg, 1000);
-	for (i = 0; i < 1000; i++)
+	go_waitgroup_add(&wg, n);
+	for (i = 0; i < n; i++)
 		go_spawn(count_after_yields, (void *)(intptr_t)(i % 50));
 	go_waitgroup_wait(&wg);
-	ck_assert_int_eq(count, 1000);
+	ck_assert_int_eq(count, n);
 }
 
 static void spawn_tree(void *arg)
@@ -414,7 +415,7 @@ static void *spawn_from_thread(void *arg)
 	ck_assert_uint_eq(go_id(), 0);
 	ck_assert_ptr_null(go_self());
 	go_yield();
-	for (i = 0; i < 1000; i++)
+	for (i = 0; i < STARTS(1000); i++)
 		ck_assert_int_eq(go_spawn(count_one, NULL), 0);
 	return NULL;
 }
@@ -424,13 +425,13 @@ GO_TEST(plain_threads_start_goroutines)
 	pthread_t threads[2];
 	int i;
 
-	go_waitgroup_add(&wg, 2000);
+	go_waitgroup_add(&wg, 2 * STARTS(1000));
 	for (i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, spawn_from_thread, NULL);
 	go_waitgroup_wait(&wg);
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
-	ck_assert_int_eq(count, 2000);
+	ck_assert_int_eq(count, 2 * STARTS(1000));
 }
 
 int main(void)

@@ -78,6 +78,9 @@ static inline void run_after_another(go_fn fn, void *arg)
 #define TSAN	0
 #endif
 
+/* How many are started: ThreadSanitizer takes more than a millisecond for each. */
+#define STARTS(n)	((n) / (TSAN ? 10 : 1))
+
 /* ThreadSanitizer holds a signal back until the thread makes a call that may wait. */
 #define SIGNALS_COME_LATE	TSAN
 

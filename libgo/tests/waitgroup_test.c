@@ -53,7 +53,7 @@ GO_TEST(a_waitgroup_can_be_used_again)
 {
 	int i;
 
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < STARTS(2000); i++) {
 		go_waitgroup_add(&wg, 2);
 		go_spawn(done, NULL);
 		go_spawn(done, NULL);
@@ -139,7 +139,7 @@ GO_TEST(who_has_waited_may_free_it)
 {
 	int i;
 
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < STARTS(500); i++) {
 		short_lived = mmap(NULL, sysconf(_SC_PAGESIZE),
 				   PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
