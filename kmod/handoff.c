@@ -180,12 +180,16 @@ bool kgo_release_p(struct kgo_thread *m, u32 p, u64 word)
 		return true;
 	}
 
-	if (!kgo_p_change(rt, p, word, KGO_P_IDLE, m->index))
+	atomic_inc(&rt->idling);
+	if (!kgo_p_change(rt, p, word, KGO_P_IDLE, m->index)) {
+		atomic_dec(&rt->idling);
 		return false;
+	}
 	WRITE_ONCE(m->words->hold, KGO_HOLD_NONE);
 	/* Pairs with the barrier of who queues and then looks for an idle P. */
 	smp_mb();
 	work = kgo_p_has_work(rt, p) || kgo_p_has_work_elsewhere(rt, p);
+	atomic_dec(&rt->idling);
 	if (work || READ_ONCE(rt->nr_held))
 		kgo_revive(rt, p, work);
 	else

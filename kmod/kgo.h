@@ -81,6 +81,7 @@ struct kgo_counts {
  * @shared: the first page
  * @m_ids: the indices of Ms in use
  * @counts: statistics
+ * @idling: how many Ms are making their P idle and have not looked for work since
  * @lock: guards what follows; rules above
  * @nr_m: number of Ms
  * @spares: parked Ms, the last one parked first
@@ -112,6 +113,7 @@ struct kgo_rt {
 	struct kgo_runtime *shared;
 	struct ida m_ids;
 	struct kgo_counts __percpu *counts;
+	atomic_t idling;
 
 	raw_spinlock_t lock;
 	u32 nr_m;

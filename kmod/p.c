@@ -240,6 +240,9 @@ bool kgo_p_has_work(struct kgo_rt *rt, u32 p)
  * there can be goroutines that nobody was woken for only if this is the first
  * P to become idle. Likewise for timers of a P whose owner computes, that nobody
  * sleeps in the poller for.
+ *
+ * Of several that become idle at one moment none is the first; all look then. The
+ * caller has counted itself in @rt->idling.
  */
 bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p)
 {
@@ -252,8 +255,13 @@ bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p)
 	for (other = 0; other < nr_p; other++) {
 		if (other == p)
 			continue;
-		if (kgo_p_is_idle(rt, other))
-			return false;
+		if (kgo_p_is_idle(rt, other)) {
+			/* Pairs with the full barrier of who counts and makes idle. */
+			smp_rmb();
+			if (atomic_read(&rt->idling) == 1)
+				return false;
+			continue;
+		}
 		work |= kgo_p_has_local_work(rt, other) ||
 			(!polled && READ_ONCE(kgo_rt_p(rt, other)->timers));
 	}

@@ -818,18 +818,27 @@ TEST_F(handoff, spare_that_blocks_hands_over_again)
  */
 struct race {
 	struct runtime *rt;
+	unsigned int came;	/* of twins, in all rounds */
 	unsigned int round;	/* that has begun */
 	unsigned int worked;	/* rounds of which the work was done */
 	__u32 *work;		/* where it is published */
 	bool stop;
 };
 
-/* Do the work of the round on the P it holds; that ends the owner's block. */
+/* Do the work of the round on the P it holds; that ends the owners' blocks. */
 static void do_work(struct race *race)
 {
 	store(race->work, 0);
 	store(&race->worked, load(&race->worked) + 1);
-	syscall(SYS_futex, &race->worked, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	syscall(SYS_futex, &race->worked, FUTEX_WAKE_PRIVATE, 2, NULL, NULL, 0);
+}
+
+/* Block until the work of the round after @worked others was done. */
+static void await_work(struct race *race, unsigned int worked)
+{
+	while (load(&race->worked) == worked)
+		syscall(SYS_futex, &race->worked, FUTEX_WAIT_PRIVATE, worked,
+			NULL, NULL, 0);
 }
 
 /* The owner: take the P, start a round, block until its work was done. */
@@ -846,9 +855,7 @@ static int job_race_owner(struct m_thread *self)
 		worked = load(&race->worked);
 		store(&race->round, worked + 1);
 		spin(500);
-		while (load(&race->worked) == worked)
-			syscall(SYS_futex, &race->worked, FUTEX_WAIT_PRIVATE,
-				worked, NULL, NULL, 0);
+		await_work(race, worked);
 	}
 	store(&race->stop, true);
 	return 0;
@@ -902,6 +909,24 @@ static void *race_publisher(void *arg)
 	return NULL;
 }
 
+/* Each round is done before the limit, or its work is stranded. */
+static void watch_race(struct __test_metadata *_metadata, struct race *race,
+		       struct m_thread *owner)
+{
+	while (!m_is_done(owner)) {
+		unsigned int worked = load(&race->worked);
+
+		ASSERT_TRUE(eventually(load(&race->worked) != worked ||
+				       m_is_done(owner))) {
+			TH_LOG("stranded in round %u: P 0's word is %llx, idle bit %d",
+			       worked, load(&owner->rt->p[0].word),
+			       idle_bit(owner->rt, 0));
+		}
+	}
+	EXPECT_EQ(0, owner->result);
+	store(&race->stop, true);
+}
+
 static void run_race(struct __test_metadata *_metadata,
 		     struct m_thread *owner, struct m_thread *spare,
 		     __u32 *work)
@@ -923,19 +948,7 @@ static void run_race(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, pthread_setaffinity_np(publisher, sizeof(second),
 					    &second));
 	m_ask(owner, job_race_owner, &race);
-	while (!m_is_done(owner)) {
-		unsigned int worked = load(&race.worked);
-
-		/* each round is done before the limit, or it is stranded */
-		ASSERT_TRUE(eventually(load(&race.worked) != worked ||
-				       m_is_done(owner))) {
-			TH_LOG("stranded in round %u: P 0's word is %llx, idle bit %d",
-			       worked, load(&owner->rt->p[0].word),
-			       idle_bit(owner->rt, 0));
-		}
-	}
-	EXPECT_EQ(0, owner->result);
-	store(&race.stop, true);
+	watch_race(_metadata, &race, owner);
 	EXPECT_EQ(0, m_interrupt(spare));
 	pthread_join(publisher, NULL);
 	ASSERT_EQ(0, kgo_stats(owner->rt->fd, &stats));
@@ -964,6 +977,61 @@ TEST_F_TIMEOUT(handoff, work_on_another_ps_queue_is_not_stranded, 120)
 	m_ask(&self->other, job_block, &self->block);
 	run_race(_metadata, &self->owner, &self->spare,
 		 &self->rt.p[1].runq_tail);
+}
+
+/* One of two: take a P, have the work published, block at the same time as the other. */
+static int job_race_twin(struct m_thread *self)
+{
+	struct race *race = self->arg;
+	__u32 random = figure("KGO_SEED", 1) + self->m;
+	long rounds = figure("KGO_RACES", 5000);
+	unsigned int worked;
+
+	for (worked = 0; worked < rounds; worked++) {
+		if (!spin_until(m_has_p(self->rt, self->m) ||
+				!p_take(self->rt, self->m, 0) ||
+				!p_take(self->rt, self->m, 1)))
+			return -ETIMEDOUT;
+		if (__atomic_add_fetch(&race->came, 1, __ATOMIC_SEQ_CST) ==
+		    2 * (worked + 1)) {
+			store(race->work, 1);
+			store(&race->round, worked + 1);
+		} else if (!until_limit(load(&race->round) == worked + 1,
+					barrier())) {
+			return -ETIMEDOUT;
+		}
+		spin(random_next(&random) % 256);
+		await_work(race, worked);
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(handoff, work_is_not_stranded_by_two_that_become_idle_at_once, 120)
+{
+	struct race race = { .rt = &self->rt, .work = &self->rt.p[2].runq_tail };
+	struct m_thread twin;
+	struct kgo_stats stats;
+
+	ASSERT_EQ(0, m_start(&twin, &self->rt));
+	p_start(&self->rt, 1);
+	p_start(&self->rt, 2);
+	/* P 2 runs, as far as the words tell, but takes no CPU's time */
+	ASSERT_EQ(0, m_take(&self->other, 2));
+	store(&m_words(&self->other)->critical, 1);
+	m_ask(&self->other, job_block, &self->block);
+	ASSERT_EQ(0, pin(self->owner.tid, 0));
+	ASSERT_EQ(0, pin(twin.tid, 1));
+	signals_interrupt(SIGUSR1, 0);
+	m_ask(&self->spare, job_race_spare, &race);
+	ASSERT_TRUE(eventually(m_is_parked(&self->spare)));
+	m_ask(&self->owner, job_race_twin, &race);
+	m_ask(&twin, job_race_twin, &race);
+	watch_race(_metadata, &race, &self->owner);
+	EXPECT_EQ(0, m_result(&twin));
+	EXPECT_EQ(0, m_interrupt(&self->spare));
+	ASSERT_EQ(0, kgo_stats(self->rt.fd, &stats));
+	TH_LOG("%u rounds: %llu handed over, %llu without a spare", race.worked,
+	       stats.handoffs, stats.no_spare);
 }
 
 /*
