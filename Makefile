@@ -120,7 +120,7 @@ check-arm64: setup
 	$(Q)tools/setup cross
 	$(Q)$(MAKE) -C libgo check O=$(out)/libgo-arm64 \
 		CROSS_COMPILE=aarch64-linux-gnu- RUNNER=qemu-aarch64-static \
-		CPPFLAGS='-idirafter $(arm64)/usr/include -I$(arm64)/usr/include/aarch64-linux-gnu' \
+		CPPFLAGS='-DEMULATED -idirafter $(arm64)/usr/include -I$(arm64)/usr/include/aarch64-linux-gnu' \
 		LDFLAGS='-static -L$(arm64)/usr/lib/aarch64-linux-gnu' \
 		TEST_LIBS='-lcheck_pic -lrt -lm -lsubunit'
 

@@ -235,7 +235,7 @@ START_TEST(the_monitor_is_woken_for_who_returns)
 {
 	/* The look for a deadlock would wake it. */
 	setenv("LIBGO_DEBUG", "deadlock=0", 1);
-	run_with_procs(_i, wait_for_who_returns);
+	run_with_procs(GO_TEST_PROCS, wait_for_who_returns);
 }
 END_TEST
 

@@ -429,7 +429,7 @@ static void notify_though_blocked(void *arg)
 START_TEST(signals_that_all_threads_block_arrive)
 {
 	block(SIGUSR1);
-	run_with_procs(_i, notify_though_blocked);
+	run_with_procs(GO_TEST_PROCS, notify_though_blocked);
 }
 END_TEST
 
@@ -462,7 +462,7 @@ static void stop_while_all_block(void *arg)
 START_TEST(a_stop_lets_no_blocked_signal_through)
 {
 	block(SIGUSR1);
-	run_with_procs(_i, stop_while_all_block);
+	run_with_procs(GO_TEST_PROCS, stop_while_all_block);
 }
 END_TEST
 
@@ -511,7 +511,7 @@ START_TEST(the_end_of_the_runtime_undoes_all)
 
 	signal(SIGUSR1, old_handler);
 	for (i = 0; i < 10; i++) {
-		run_with_procs(_i, take_all);
+		run_with_procs(GO_TEST_PROCS, take_all);
 		expect_action(SIGUSR1, old_handler);
 		expect_action(SIGVTALRM, SIG_DFL);
 		expect_action(SIGHUP, SIG_DFL);

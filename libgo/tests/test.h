@@ -17,20 +17,37 @@
 #include <go.h>
 
 /*
- * A test whose body is the main goroutine, run with 1, 2 and 3 processors:
- * GO_TEST(name) { body }, and tcase_add_go_test() to add it.
+ * Frames are larger and all is slower under a sanitizer, and ThreadSanitizer ends
+ * a program with more than 8,128 goroutines and threads at a time.
  */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED(with, without)	(with)
+#else
+#define SANITIZED(with, without)	(without)
+#endif
+
+/*
+ * A test whose body is the main goroutine, run with 1, 2 and 3 processors, where that
+ * is slow with 1 and 3: GO_TEST(name) { body }, and tcase_add_go_test() to add it.
+ */
+#ifdef EMULATED
+#define GO_TEST_STEP	2
+#else
+#define GO_TEST_STEP	SANITIZED(2, 1)
+#endif
+#define GO_TEST_PROCS	(1 + _i * GO_TEST_STEP)
+
 #define GO_TEST(name)							\
 	static void name##_main(void *arg);				\
 	START_TEST(name)						\
 	{								\
-		run_with_procs(_i, name##_main);			\
+		run_with_procs(GO_TEST_PROCS, name##_main);		\
 	}								\
 	END_TEST							\
 	static void name##_main(void *arg __attribute__((unused)))
 
 #define tcase_add_go_test(tcase, name) \
-	tcase_add_loop_test(tcase, name, 1, 4)
+	tcase_add_loop_test(tcase, name, 0, 1 + 2 / GO_TEST_STEP)
 
 static inline void run_with_procs(int procs, go_fn fn)
 {
@@ -61,16 +78,6 @@ static inline void run_after_another(go_fn fn, void *arg)
 #define load(x)		__atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 #define store(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELEASE)
 #define add(x, n)	__atomic_add_fetch(&(x), n, __ATOMIC_ACQ_REL)
-
-/*
- * Frames are larger and all is slower under a sanitizer, and ThreadSanitizer ends
- * a program with more than 8,128 goroutines and threads at a time.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED(with, without)	(with)
-#else
-#define SANITIZED(with, without)	(without)
-#endif
 
 #ifdef __SANITIZE_THREAD__
 #define TSAN	1
