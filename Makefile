@@ -150,7 +150,7 @@ bench-http: bench-programs
 		$(ROUNDS)) $(BENCH)
 
 .PHONY: bench-libraries
-bench-libraries: libraries modules
+bench-libraries: libraries modules bench-programs
 	$(Q)O=$(out) KERNEL=$(KERNEL) libraries/compare $(if $(filter \
 		file,$(origin ROUNDS)),,--rounds $(ROUNDS)) $(BENCH)
 
