@@ -189,11 +189,13 @@ bool kgo_release_p(struct kgo_thread *m, u32 p, u64 word)
 	/* Pairs with the barrier of who queues and then looks for an idle P. */
 	smp_mb();
 	work = kgo_p_has_work(rt, p) || kgo_p_has_work_elsewhere(rt, p);
-	atomic_dec(&rt->idling);
 	if (work || READ_ONCE(rt->nr_held))
 		kgo_revive(rt, p, work);
 	else
 		kgo_count(rt, idles);
+	/* What became of the P is seen before. */
+	smp_mb__before_atomic();
+	atomic_dec(&rt->idling);
 	return true;
 }
 

@@ -81,7 +81,7 @@ struct kgo_counts {
  * @shared: the first page
  * @m_ids: the indices of Ms in use
  * @counts: statistics
- * @idling: how many Ms are making their P idle and have not looked for work since
+ * @idling: how many Ms are making their P idle, or look for work for it since
  * @lock: guards what follows; rules above
  * @nr_m: number of Ms
  * @spares: parked Ms, the last one parked first

@@ -111,11 +111,12 @@ bool kgo_p_change(struct kgo_rt *rt, u32 p, u64 old, u64 state, u32 m)
  *
  * If its word has changed and it is idle again, others may not have seen its bit
  * meanwhile, and count on us: so try again. Only a process that plays with its
- * own words makes that fail many times, and only itself is harmed then.
+ * own words makes that fail many times, and only itself is harmed then. @tries is for
+ * all Ps that the caller tries to take; each is tried once at least.
  */
-static bool kgo_p_take(struct kgo_rt *rt, u32 p, const u32 *last, u32 m)
+static bool kgo_p_take(struct kgo_rt *rt, u32 p, const u32 *last, u32 m,
+		       unsigned int *tries)
 {
-	unsigned int tries = KGO_TAKE_TRIES;
 	u64 old;
 
 	do {
@@ -129,7 +130,7 @@ static bool kgo_p_take(struct kgo_rt *rt, u32 p, const u32 *last, u32 m)
 			break;
 		if (kgo_p_change(rt, p, old, KGO_P_RUNNING, m))
 			return true;
-	} while (--tries);
+	} while (*tries && --*tries);
 	set_bit(p, kgo_idle_mask(rt));
 	return false;
 }
@@ -144,11 +145,12 @@ static bool kgo_p_take(struct kgo_rt *rt, u32 p, const u32 *last, u32 m)
 bool kgo_p_retake(struct kgo_thread *m, u32 p)
 {
 	u64 word = READ_ONCE(kgo_rt_p(m->rt, p)->word);
+	unsigned int tries = KGO_TAKE_TRIES;
 
 	/* Mostly somebody else has it: leave the mask alone then. */
 	return kgo_word_state(word) == KGO_P_IDLE &&
 	       kgo_word_m(word) == m->index &&
-	       kgo_p_take(m->rt, p, &m->index, m->index);
+	       kgo_p_take(m->rt, p, &m->index, m->index, &tries);
 }
 
 /**
@@ -161,7 +163,9 @@ bool kgo_p_retake(struct kgo_thread *m, u32 p)
  */
 bool kgo_p_take_idle(struct kgo_rt *rt, u32 p, u32 m)
 {
-	return kgo_p_take(rt, p, NULL, m);
+	unsigned int tries = KGO_TAKE_TRIES;
+
+	return kgo_p_take(rt, p, NULL, m, &tries);
 }
 
 /**
@@ -174,10 +178,11 @@ bool kgo_p_take_idle(struct kgo_rt *rt, u32 p, u32 m)
 int kgo_p_find_idle(struct kgo_rt *rt, u32 m)
 {
 	unsigned long *mask = kgo_idle_mask(rt);
+	unsigned int tries = KGO_TAKE_TRIES;
 	u32 p;
 
 	for_each_set_bit(p, mask, rt->nr_p)
-		if (kgo_p_take_idle(rt, p, m))
+		if (kgo_p_take(rt, p, NULL, m, &tries))
 			return p;
 	return KGO_NO_P;
 }
@@ -231,6 +236,27 @@ bool kgo_p_has_work(struct kgo_rt *rt, u32 p)
 	       (READ_ONCE(shared->net_waiters) && kgo_p_is_last(rt, p));
 }
 
+/*
+ * Is a P idle, so that who queued a goroutine has found it or will be looked after by
+ * its idler? That is: it has its bit, which is what is looked at; nobody but the
+ * caller is between making a P idle and having found somebody for it; and it was
+ * idle all the time, not taken by an M with work of its own before that was over.
+ */
+static bool kgo_p_excuses(struct kgo_rt *rt, u32 p)
+{
+	u64 word = READ_ONCE(kgo_rt_p(rt, p)->word);
+
+	if (kgo_word_state(word) != KGO_P_IDLE || !test_bit(p, kgo_idle_mask(rt)))
+		return false;
+	/* Pairs with the full barrier of who counts itself and makes idle. */
+	smp_rmb();
+	if (atomic_read(&rt->idling) != 1)
+		return false;
+	/* Pairs with the barrier of who is done. */
+	smp_rmb();
+	return READ_ONCE(kgo_rt_p(rt, p)->word) == word;
+}
+
 /**
  * kgo_p_has_work_elsewhere() - could an idle P steal something?
  * @rt: the runtime
@@ -242,26 +268,24 @@ bool kgo_p_has_work(struct kgo_rt *rt, u32 p)
  * sleeps in the poller for.
  *
  * Of several that become idle at one moment none is the first; all look then. The
- * caller has counted itself in @rt->idling.
+ * caller has counted itself in @rt->idling, and has looked at the global queue: who takes
+ * goroutines from there puts them into its own queue first.
  */
 bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p)
 {
 	u32 nr_p = kgo_nr_p_used(rt), other;
 	bool work = false, polled;
 
+	/* Pairs with the order of the two queues. */
+	smp_rmb();
 	if (READ_ONCE(rt->shared->nr_spinning))
 		return false;
 	polled = READ_ONCE(rt->shared->polling);
 	for (other = 0; other < nr_p; other++) {
 		if (other == p)
 			continue;
-		if (kgo_p_is_idle(rt, other)) {
-			/* Pairs with the full barrier of who counts and makes idle. */
-			smp_rmb();
-			if (atomic_read(&rt->idling) == 1)
-				return false;
-			continue;
-		}
+		if (kgo_p_excuses(rt, other))
+			return false;
 		work |= kgo_p_has_local_work(rt, other) ||
 			(!polled && READ_ONCE(kgo_rt_p(rt, other)->timers));
 	}

@@ -228,6 +228,7 @@ FIXTURE_VARIANT(hint) {
 	__u32 other_timers;
 	bool other_runs;
 	bool third_idle;
+	bool third_being_taken;
 	bool handoff;
 };
 
@@ -323,6 +324,14 @@ FIXTURE_VARIANT_ADD(hint, other_queue_while_another_p_is_idle) {
 	.handoff = false,
 };
 
+/* who queued the other's work has not found it, as it had no bit */
+FIXTURE_VARIANT_ADD(hint, other_queue_while_an_idle_p_is_being_taken) {
+	.other_queue = 1,
+	.other_runs = true,
+	.third_being_taken = true,
+	.handoff = true,
+};
+
 FIXTURE_VARIANT_ADD(hint, other_timers) {
 	.other_timers = 1,
 	.other_runs = true,
@@ -387,8 +396,10 @@ FIXTURE_SETUP(hint)
 		p_start(rt, 1);
 		ASSERT_EQ(0, m_take(&self->other, 1));
 	}
-	if (variant->third_idle)
+	if (variant->third_idle || variant->third_being_taken)
 		p_start(rt, 2);
+	if (variant->third_being_taken)
+		clear_idle_bit(rt, 2);
 
 	store(&rt->p[0].runq_head, variant->own.runq_head);
 	store(&rt->p[0].runq_tail, variant->own.runq_tail);
