@@ -483,6 +483,17 @@ FIXTURE_TEARDOWN(handoff)
 		ASSERT_TRUE(p_is_idle(&self->rt, 0));			\
 	} while (0)
 
+/* A P that runs, as far as the words tell, but takes no CPU's time. */
+#define have_other_keep(index)						\
+	do {								\
+		__u32 p_ = (index);					\
+									\
+		p_start(&self->rt, p_);					\
+		ASSERT_EQ(0, m_take(&self->other, p_));			\
+		store(&m_words(&self->other)->critical, 1);		\
+		m_ask(&self->other, job_block, &self->block);		\
+	} while (0)
+
 TEST_F(handoff, critical_section_of_any_depth_keeps_the_p)
 {
 	static const __u32 depths[] = { 1, 2, 255, 256, 65536, 1U << 31, ~0U };
@@ -981,11 +992,7 @@ TEST_F_TIMEOUT(handoff, work_on_its_own_queue_is_not_stranded, 120)
 
 TEST_F_TIMEOUT(handoff, work_on_another_ps_queue_is_not_stranded, 120)
 {
-	/* P 1 runs, as far as the words tell, but takes no CPU's time */
-	p_start(&self->rt, 1);
-	ASSERT_EQ(0, m_take(&self->other, 1));
-	store(&m_words(&self->other)->critical, 1);
-	m_ask(&self->other, job_block, &self->block);
+	have_other_keep(1);
 	run_race(_metadata, &self->owner, &self->spare,
 		 &self->rt.p[1].runq_tail);
 }
@@ -1025,11 +1032,7 @@ TEST_F_TIMEOUT(handoff, work_is_not_stranded_by_two_that_become_idle_at_once, 12
 
 	ASSERT_EQ(0, m_start(&twin, &self->rt));
 	p_start(&self->rt, 1);
-	p_start(&self->rt, 2);
-	/* P 2 runs, as far as the words tell, but takes no CPU's time */
-	ASSERT_EQ(0, m_take(&self->other, 2));
-	store(&m_words(&self->other)->critical, 1);
-	m_ask(&self->other, job_block, &self->block);
+	have_other_keep(2);
 	ASSERT_EQ(0, pin(self->owner.tid, 0));
 	ASSERT_EQ(0, pin(twin.tid, 1));
 	signals_interrupt(SIGUSR1, 0);
