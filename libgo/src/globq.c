@@ -4,6 +4,8 @@
  * is serialised by a lock. The length is in the shared words, where the kernel
  * sees it: it is raised before a goroutine is queued, so it never says that
  * there is none when there is one.
+ *
+ * Beside it is a list of those that go before all others. The monitor fills it.
  */
 #include <urcu/wfcqueue.h>
 
@@ -16,11 +18,16 @@
 static struct {
 	struct __cds_wfcq_head head cache_aligned;
 	struct lock take_lock;
+	struct g_list first;	/* they go before the queue */
 	struct cds_wfcq_tail tail cache_aligned;
 } globq;
 
+uint32_t globq_nr_first;
+
 void globq_init(void)
 {
+	g_list_init(&globq.first);
+	globq_nr_first = 0;
 	__cds_wfcq_init(&globq.head, &globq.tail);
 }
 
@@ -58,11 +65,35 @@ void globq_put_list(struct g_list *list)
 	g_list_init(list);
 }
 
+static void globq_set_nr_first(void)
+{
+	__atomic_store_n(&globq_nr_first, globq.first.len, __ATOMIC_RELAXED);
+}
+
+void globq_put_list_first(struct g_list *list)
+{
+	struct g *g;
+
+	lock_acquire(&globq.take_lock);
+	globq_add_len(list->len);
+	while ((g = g_list_pop(list))) {
+		shadow_release(g);
+		g_list_add(&globq.first, g);
+	}
+	globq_set_nr_first();
+	lock_release(&globq.take_lock);
+}
+
 static struct g *globq_take(void)
 {
 	struct cds_wfcq_node *node;
-	struct g *g;
+	struct g *g = g_list_pop(&globq.first);
 
+	if (unlikely(g)) {
+		globq_set_nr_first();
+		shadow_acquire(g);
+		return g;
+	}
 	node = __cds_wfcq_dequeue_nonblocking(&globq.head, &globq.tail);
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;

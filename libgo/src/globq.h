@@ -16,6 +16,9 @@ void globq_put(struct g *g);
 /* Queue several. */
 void globq_put_list(struct g_list *list);
 
+/* Queue several before all others. */
+void globq_put_list_first(struct g_list *list);
+
 /*
  * Take a P's share, max at most if that is not 0: the first is returned, the
  * others go to the P's own queue. Owner of the P only.
@@ -28,6 +31,14 @@ struct g *globq_get_bound(void);
 static inline uint32_t globq_len(void)
 {
 	return __atomic_load_n(&rt.shared->globq_len, __ATOMIC_SEQ_CST);
+}
+
+/* How many go before the others. */
+extern uint32_t globq_nr_first;
+
+static inline bool globq_has_first(void)
+{
+	return __atomic_load_n(&globq_nr_first, __ATOMIC_RELAXED);
 }
 
 #endif /* GLOBQ_H */

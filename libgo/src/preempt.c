@@ -30,18 +30,31 @@
 
 static struct sigaction before;	/* what was there */
 
+/* Is there somebody to run before those that wait for their turn? */
+static bool somebody_is_due(const struct p *p)
+{
+	return globq_has_first() || timers_first(&p->timers) <= go_now();
+}
+
 /* In the handler: stop the goroutine until it has a P again. */
 static void preempt_here(struct m *m)
 {
+	struct p *p = m_p(m);
 	struct g *g = m->g;
-	bool locked = g->bound;
+	bool locked = g->bound, due = somebody_is_due(p);
 
 	bound_begin(m, g);
 	__atomic_store_n(&g->preempted, true, __ATOMIC_RELAXED);
-	p_release(m);
+	/* Who is due comes before those that are held: they may compute, too. */
+	if (due)
+		p_make_idle(m);
+	else
+		p_release(m);
 	__atomic_store_n(&g->status, G_RUNNABLE, __ATOMIC_RELAXED);
 	globq_put(g);	/* a full barrier */
 	sched_wake();
+	if (due)
+		p_offer(p);
 	if (!bound_wait(m))
 		sched_leave(m);
 	if (!locked)
@@ -70,7 +83,7 @@ static void preempt_handler(int signo, siginfo_t *info, void *context)
 	barrier();
 	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
 	/* Without a P it is in nobody's way. */
-	if (hold_renew(m) && m_may_stop())
+	if (hold_renew(m) && preempt_is_meant(m) && m_may_stop())
 		preempt_here(m);
 	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELEASE);
 	errno = saved;
@@ -101,15 +114,23 @@ void preempt_m_begin(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void preempt_m(uint32_t index)
+void preempt_m(uint32_t index, uint32_t tick)
 {
 	struct m *m;
 
-	__atomic_fetch_or(&rt.m_words[index].pending, PENDING_PREEMPT,
-			  __ATOMIC_SEQ_CST);
 	urcu_memb_read_lock();
 	m = rcu_dereference(rt.ms[index]);
-	if (m)
+	if (m) {
+		__atomic_store_n(&m->preempt_tick, tick, __ATOMIC_RELAXED);
+		__atomic_fetch_or(&m->words->pending, PENDING_PREEMPT,
+				  __ATOMIC_SEQ_CST);
 		syscall(SYS_tgkill, getpid(), m->tid, PREEMPT_SIGNAL);
+	}
 	urcu_memb_read_unlock();
+}
+
+bool preempt_is_meant(struct m *m)
+{
+	return __atomic_load_n(&m->preempt_tick, __ATOMIC_RELAXED) ==
+	       m_p(m)->words->tick;
 }

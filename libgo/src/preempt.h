@@ -12,6 +12,9 @@
 /* How long a goroutine may run while others wait for its P. */
 #define PREEMPT_SLICE	(10 * GO_MILLISECOND)
 
+/* The same while somebody is due: a timer of its P has run out, or a file is ready. */
+#define DUE_SLICE	(1 * GO_MILLISECOND)
+
 /* As Go's: nobody else uses it, and it is ignored where it is not expected. */
 #define PREEMPT_SIGNAL	SIGURG
 
@@ -25,7 +28,13 @@ void preempt_stop(void);
 /* On an M's thread: let the signal in. */
 void preempt_m_begin(void);
 
-/* Have the goroutine of a running M stop. The monitor only. */
-void preempt_m(uint32_t m);
+/*
+ * Have the goroutine of a running M stop, with which its P's tick was that. The monitor
+ * only.
+ */
+void preempt_m(uint32_t m, uint32_t tick);
+
+/* Is the goroutine of that M, which has its P, still the one that was to stop? */
+bool preempt_is_meant(struct m *m);
 
 #endif /* PREEMPT_H */

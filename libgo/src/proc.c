@@ -89,10 +89,22 @@ void p_offer(struct p *p)
 		rt.assist->pass(p->index);
 }
 
-void p_release(struct m *m)
+void p_make_idle(struct m *m)
 {
 	struct p *p = m_p(m);
 	uint64_t word;
+
+	m->hold = M_NO_P;
+	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);
+	/* It is ours, running or suspect: the stand-in's monitor gives way. */
+	do {
+		word = p_word(p);
+	} while (!p_change(p, word, KGO_P_IDLE, m->index));
+}
+
+void p_release(struct m *m)
+{
+	struct p *p = m_p(m);
 
 	if (unlikely(p_wanted())) {
 		shadow_release(p);
@@ -101,12 +113,7 @@ void p_release(struct m *m)
 			return;
 		}
 	}
-	m->hold = M_NO_P;
-	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);
-	/* It is ours, running or suspect: the stand-in's monitor gives way. */
-	do {
-		word = p_word(p);
-	} while (!p_change(p, word, KGO_P_IDLE, m->index));
+	p_make_idle(m);
 	p_offer(p);
 }
 

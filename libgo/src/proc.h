@@ -50,6 +50,9 @@ static inline bool p_wanted(void)
 /* An idle P is for those that the kernel holds first. */
 void p_offer(struct p *p);
 
+/* Make the current M's P idle. A full barrier; offer it then, if it still is. */
+void p_make_idle(struct m *m);
+
 /*
  * Make the current M's P idle, or pass it to an M that the kernel holds. A full
  * barrier: look for work after it.

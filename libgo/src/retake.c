@@ -21,8 +21,10 @@
 
 #include "assist.h"
 #include "futex.h"
+#include "preempt.h"
 #include "proc.h"
 #include "retake.h"
+#include "sched.h"
 
 void watch_destroy(struct watch *w)
 {
@@ -31,17 +33,22 @@ void watch_destroy(struct watch *w)
 	w->fd = -1;
 }
 
-int64_t watch_slice(struct watch *w, const struct p *p, uint64_t word,
-		    int64_t now)
+void watch_update(struct watch *w, const struct p *p, uint64_t word,
+		  int64_t now)
 {
 	uint32_t tick = __atomic_load_n(&p->words->tick, __ATOMIC_RELAXED);
+	int64_t picks = tick - w->counted_tick, time = now - w->counted;
 
+	if (time >= DUE_SLICE) {
+		w->computes = picks * DUE_SLICE <= time * TIMER_TICKS;
+		w->counted = now;
+		w->counted_tick = tick;
+	}
 	if (w->tick != tick || w->word != word) {
 		w->tick = tick;
 		w->word = word;
 		w->since = now;
 	}
-	return now - w->since;
 }
 
 /* Have a thread's file open. It is mostly the same thread's again. */

@@ -12,6 +12,9 @@
  * @tick: the P's tick at the last look
  * @word: the P's word then
  * @since: since when both are what they are
+ * @counted: when the P's picks of goroutines were counted last
+ * @counted_tick: its tick then
+ * @computes: they were too few for it to see itself when its timers are due
  * @tid: the thread whose state it read last for that P
  * @fd: that thread's file in /proc that tells, or -1
  */
@@ -19,6 +22,9 @@ struct watch {
 	uint32_t tick;
 	uint64_t word;
 	int64_t since;
+	int64_t counted;
+	uint32_t counted_tick;
+	bool computes;
 	pid_t tid;
 	int fd;
 };
@@ -28,9 +34,9 @@ static inline void watch_init(struct watch *w)
 	*w = (struct watch){ .fd = -1 };
 }
 
-/* How long one goroutine has had the P, as far as the monitor has seen. */
-int64_t watch_slice(struct watch *w, const struct p *p, uint64_t word,
-		    int64_t now);
+/* A look: since when has one goroutine had the P, as far as the monitor has seen? */
+void watch_update(struct watch *w, const struct p *p, uint64_t word,
+		  int64_t now);
 
 void watch_destroy(struct watch *w);
 

@@ -133,6 +133,7 @@ struct stack_list {
  * @inherits: picks of runnext in a row
  * @alone: there has been no other P so far, and nobody takes from its queue; cleared
  *	by its owner
+ * @put_off: how often those whose turn it is have waited for those that are due
  * @free: dead goroutines, to be used again for any with a default stack
  * @stacks: default stacks that are not in use
  * @next_id: next number for a goroutine
@@ -147,6 +148,7 @@ struct p {
 	uint32_t index;
 	uint32_t inherits;
 	bool alone;
+	uint8_t put_off;
 	struct g_list free;
 	struct stack_list stacks;
 	uint64_t next_id;
@@ -178,6 +180,7 @@ typedef void (*after_fn)(struct g *prev, void *arg);
  * @errno_loc: the address of its errno
  * @after: called on the next stack
  * @after_arg: its argument
+ * @preempt_tick: the tick of the P of the goroutine that was last to be preempted
  * @spinning: it looks for work and is counted in nr_spinning
  * @rand: state of the random order in which it steals
  * @g0: the scheduler's context, on the thread's own stack
@@ -200,6 +203,7 @@ struct m {
 	int *errno_loc;
 	after_fn after;
 	void *after_arg;
+	uint32_t preempt_tick;
 	bool spinning;
 	uint64_t rand;
 	struct g g0;

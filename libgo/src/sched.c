@@ -46,8 +46,8 @@
 /* How often the global queue is looked at first, in picks of a goroutine. */
 #define GLOBQ_TICKS	61
 
-/* How often a P looks whether a timer is due while its queue is not empty. */
-#define TIMER_TICKS	8
+/* How often that look is put off in a row, for those that are due. */
+#define PUT_OFF_MAX	8
 
 /* Rounds over all Ps in which a spinning M tries to steal. */
 #define STEAL_ROUNDS	4
@@ -169,6 +169,10 @@ void critical_pending(struct m *m)
 		return;
 	m = critical_enter(m);
 	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
+	if (!preempt_is_meant(m)) {
+		critical_exit(m);
+		return;
+	}
 	m->after = after_requeue_global;
 	critical_exit(switch_to(m, &m->g0));
 }
@@ -252,7 +256,8 @@ void g_ready(struct m *m, struct g *g)
 	sysmon_wake();
 }
 
-void g_ready_list(struct m *m, struct g_list *list)
+/* Those that are to be queued; plain threads are woken. */
+static struct g_list list_runnable(struct g_list *list)
 {
 	struct g_list ready;
 	struct g *g;
@@ -266,6 +271,13 @@ void g_ready_list(struct m *m, struct g_list *list)
 		g->status = G_RUNNABLE;
 		g_list_add(&ready, g);
 	}
+	return ready;
+}
+
+void g_ready_list(struct m *m, struct g_list *list)
+{
+	struct g_list ready = list_runnable(list);
+
 	if (!ready.head)
 		return;
 	if (ready.len == 1) {
@@ -279,6 +291,17 @@ void g_ready_list(struct m *m, struct g_list *list)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	sched_wake();
 	sysmon_wake();
+}
+
+void g_ready_list_first(struct g_list *list)
+{
+	struct g_list ready = list_runnable(list);
+
+	if (!ready.head)
+		return;
+	globq_put_list_first(&ready);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	sched_wake();
 }
 
 void sched_timer_added(int64_t when)
@@ -323,17 +346,16 @@ static struct g *pick_local(struct m *m)
 	return g;
 }
 
-/* Fire the own P's timers that are due. */
-static void timers_check(struct p *p)
+/* Fire the own P's timers that are due. Returns whether any was. */
+static bool timers_check(struct p *p)
 {
 	int64_t first = timers_first(&p->timers);
 	int64_t now;
 
 	if (first == INT64_MAX)
-		return;
+		return false;
 	now = go_now();
-	if (first <= now)
-		timers_run(&p->timers, now);
+	return first <= now && timers_run(&p->timers, now);
 }
 
 /* Look at all Ps in a random order; timers and runnext in the last round. */
@@ -440,15 +462,27 @@ static struct g *poll_now(struct m *m)
  * Ms that the kernel holds until they have a P are like goroutines in the global queue:
  * seen now and then, and when there are none at hand; they and the queue take turns.
  */
-static bool passes_now(struct p *p)
+static bool passes_now(struct p *p, bool turn)
 {
 	uint32_t tick = p->words->tick + 1;
 
 	if (likely(!p_wanted()))
 		return false;
 	if (!globq_len())
-		return tick % GLOBQ_TICKS == 0 || runq_empty(p);
-	return tick % (2 * GLOBQ_TICKS) == 0 || (tick % 2 && runq_empty(p));
+		return turn || runq_empty(p);
+	return (turn && tick / GLOBQ_TICKS % 2) || (tick % 2 && runq_empty(p));
+}
+
+/*
+ * Is it the turn of those that are not in the P's own queue? They may compute, so who is
+ * due goes before them, but not for ever.
+ */
+static bool others_turn(struct p *p, bool due)
+{
+	if (!p->put_off && (p->words->tick + 1) % GLOBQ_TICKS)
+		return false;
+	p->put_off = due && p->put_off < PUT_OFF_MAX ? p->put_off + 1 : 0;
+	return !p->put_off;
 }
 
 /*
@@ -460,19 +494,25 @@ static struct g *find_now(struct m *m)
 	struct p *p = m_p(m);
 	uint32_t busy;
 	struct g *g;
+	bool turn;
 
 	g = m->picked;
 	if (g) {
 		m->picked = NULL;
 		return g;
 	}
-	timers_check(p);
-	if (unlikely(passes_now(p))) {
+	turn = others_turn(p, timers_check(p));
+	if (unlikely(globq_has_first())) {
+		g = globq_get(p, 1);
+		if (g)
+			return g;
+	}
+	if (unlikely(passes_now(p, turn))) {
 		__atomic_store_n(&p->words->tick, p->words->tick + 1,
 				 __ATOMIC_RELAXED);
 		return NULL;
 	}
-	if ((p->words->tick + 1) % GLOBQ_TICKS == 0) {
+	if (turn) {
 		g = globq_get(p, 1);
 		if (g)
 			return g;

@@ -7,6 +7,9 @@
 
 #include "runtime.h"
 
+/* How often a P looks whether a timer is due while its queue is not empty, in picks. */
+#define TIMER_TICKS	8
+
 struct m *critical_resync(struct m *m);
 void critical_pending(struct m *m);
 
@@ -70,6 +73,9 @@ void g_ready(struct m *m, struct g *g);
 
 /* The same for several. */
 void g_ready_list(struct m *m, struct g_list *list);
+
+/* The same, to run before all others: the monitor's. */
+void g_ready_list_first(struct g_list *list);
 
 /* Wake a plain thread that waits (wait.c). */
 void thread_ready(struct g *g);

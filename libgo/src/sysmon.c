@@ -10,6 +10,10 @@
  * be stuck behind an owner that is about to block. So a program that does nothing
  * has no monitor either, and in one that is busy a look is due soon after a
  * goroutine was queued.
+ *
+ * A goroutine that computes is stopped at the end of its slice if others wait, and
+ * after a much shorter one if somebody is due: whose timer has run out, or whose file
+ * is ready. Only the monitor can see that then, so it wakes for it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -116,6 +120,34 @@ static bool work_waits(void)
 	return false;
 }
 
+/**
+ * struct pace - when to look next
+ * @delay: how long to sleep before
+ * @next: at this time at the latest
+ * @poll_period: how long those who wait for files may go unseen while a P computes
+ * @idle_looks: looks in a row at which no P ran
+ * @woken: when who queued a goroutine woke the monitor last
+ * @rest: how long after that nobody else may
+ * @eager: looks that are to follow at once while work waits
+ * @steady: looks after which the distance does not grow yet
+ * @deadlock_looks: looks in a row at what may be a deadlock
+ * @dead: the last look found one
+ * @dead_words: p_words_sum() then
+ */
+struct pace {
+	int64_t delay;
+	int64_t next;
+	int64_t poll_period;
+	uint32_t idle_looks;
+	int64_t woken;
+	int64_t rest;
+	uint32_t eager;
+	uint32_t steady;
+	uint32_t deadlock_looks;
+	bool dead;
+	uint64_t dead_words;
+};
+
 /* What a look at the Ps has found. */
 enum look {
 	LOOK_ASLEEP,	/* no P that runs */
@@ -124,41 +156,122 @@ enum look {
 	LOOK_TOOK,	/* some, and its owner was blocked */
 };
 
-/* A P that has work runs: take it if its owner is blocked, or ask for it. */
-static enum look p_look(struct p *p, uint64_t word, struct watch *w, int64_t now)
+/*
+ * A P that has work runs: take it if its owner is blocked, or ask for it. @due: some of
+ * the work has waited long enough.
+ */
+static enum look p_look(struct p *p, uint64_t word, struct watch *w, bool due,
+			int64_t now)
 {
-	int64_t slice = watch_slice(w, p, word, now);
+	int64_t slice = now - w->since;
 
 	if (slice >= rt.assist->retake_after && retake(p, word, w))
 		return LOOK_TOOK;
-	if (slice >= PREEMPT_SLICE && !m_blocked(p_owner(word), w)) {
-		preempt_m(p_owner(word));
+	if ((due || slice >= PREEMPT_SLICE) && !m_blocked(p_owner(word), w)) {
+		preempt_m(p_owner(word), w->tick);
 		w->since = now;
 	}
 	return LOOK_WAITS;
 }
 
-/* Somebody waits for a file, and those that run have had no time to look. */
-static void poll_if_nobody_does(int64_t now)
+static void look_before(struct pace *pace, int64_t when)
 {
+	if (when < pace->next)
+		pace->next = when;
+}
+
+/* Look again when one that computes on that P keeps somebody waiting who is due. */
+static void look_for_the_due(struct pace *pace, const struct p *p,
+			     const struct watch *w, int64_t now)
+{
+	int64_t due = globq_has_first() ? now : timers_first(&p->timers);
+	int64_t earliest = w->since + DUE_SLICE;
+
+	if (due == INT64_MAX || !w->computes)
+		return;
+	if (earliest <= now)
+		earliest = now + DUE_SLICE;
+	look_before(pace, due > earliest ? due : earliest);
+}
+
+/*
+ * Somebody waits for a file, and those that run have had no time to look. While one
+ * computes they may not have any for long; so look often, if that finds something.
+ */
+static void poll_if_nobody_does(struct pace *pace, bool computes, int64_t now)
+{
+	int64_t last = __atomic_load_n(&rt.last_poll, __ATOMIC_RELAXED);
+	int64_t period = computes ? pace->poll_period : POLL_PERIOD;
 	struct g_list ready;
 
-	if (!netpoll_is_needed() ||
-	    now - __atomic_load_n(&rt.last_poll, __ATOMIC_RELAXED) <
-		    POLL_PERIOD)
+	if (!netpoll_is_needed())
 		return;
-	g_list_init(&ready);
-	netpoll_look(&ready);
-	g_ready_list(NULL, &ready);
+	if (now - last >= period) {
+		g_list_init(&ready);
+		netpoll_look(&ready);
+		if (ready.head)
+			pace->poll_period = DUE_SLICE;
+		else if (pace->poll_period < POLL_PERIOD)
+			pace->poll_period *= 2;
+		g_ready_list_first(&ready);
+		last = now;
+	}
+	if (computes)
+		look_before(pace, last + pace->poll_period);
+}
+
+/* Look at each P for how long one goroutine has it. Does one compute? */
+static bool sysmon_watch(struct watch *watches, int64_t now)
+{
+	bool computes = false;
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++) {
+		struct watch *w = &watches[i];
+		uint64_t word = p_word(&rt.ps[i]);
+
+		if (p_state(word) != KGO_P_RUNNING)
+			continue;
+		watch_update(w, &rt.ps[i], word, now);
+		computes |= w->computes;
+	}
+	return computes;
+}
+
+/* Is that P's goroutine to give way to a timer, or to one of those that go first? */
+static bool p_gives_way(const struct p *p, uint32_t *nr_first, int64_t now)
+{
+	if (timers_first(&p->timers) <= now)
+		return true;
+	if (!*nr_first)
+		return false;
+	--*nr_first;
+	return true;
+}
+
+static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
+				struct watch *w, uint32_t *nr_first, int64_t now)
+{
+	bool due = now - w->since >= DUE_SLICE &&
+		   p_gives_way(p, nr_first, now);
+	enum look found = LOOK_IDLE;
+
+	if (due || p_has_work(p))
+		found = p_look(p, word, w, due, now);
+	look_for_the_due(pace, p, w, now);
+	return found;
 }
 
 /* Look at each P, and take those whose owners are blocked. */
-static enum look sysmon_look(struct watch *watches)
+static enum look sysmon_look(struct pace *pace, struct watch *watches)
 {
 	enum look found = LOOK_ASLEEP;
 	int64_t now = go_now();
-	uint32_t i;
+	uint32_t nr_first, i;
 
+	pace->next = INT64_MAX;
+	poll_if_nobody_does(pace, sysmon_watch(watches, now), now);
+	nr_first = __atomic_load_n(&globq_nr_first, __ATOMIC_RELAXED);
 	for (i = 0; i < procs_top(); i++) {
 		struct p *p = &rt.ps[i];
 		uint64_t word = p_word(p);
@@ -166,8 +279,9 @@ static enum look sysmon_look(struct watch *watches)
 
 		if (p_state(word) == KGO_P_IDLE || p_state(word) == KGO_P_DEAD)
 			continue;
-		if (p_state(word) == KGO_P_RUNNING && p_has_work(p))
-			here = p_look(p, word, &watches[i], now);
+		if (p_state(word) == KGO_P_RUNNING)
+			here = p_look_running(pace, p, word, &watches[i],
+					      &nr_first, now);
 		if (here == LOOK_TOOK)
 			__atomic_fetch_add(&rt.retakes, 1, __ATOMIC_RELAXED);
 		if (here > found)
@@ -175,7 +289,6 @@ static enum look sysmon_look(struct watch *watches)
 	}
 	if (bound_rescue() && found < LOOK_WAITS)
 		found = LOOK_WAITS;
-	poll_if_nobody_does(now);
 	return found;
 }
 
@@ -239,30 +352,6 @@ static void sysmon_nap(int64_t ns)
 {
 	futex_wait(&rt.stopping, 0, ns);
 }
-
-/**
- * struct pace - when to look next
- * @delay: how long to sleep before
- * @idle_looks: looks in a row at which no P ran
- * @woken: when who queued a goroutine woke the monitor last
- * @rest: how long after that nobody else may
- * @eager: looks that are to follow at once while work waits
- * @steady: looks after which the distance does not grow yet
- * @deadlock_looks: looks in a row at what may be a deadlock
- * @dead: the last look found one
- * @dead_words: p_words_sum() then
- */
-struct pace {
-	int64_t delay;
-	uint32_t idle_looks;
-	int64_t woken;
-	int64_t rest;
-	uint32_t eager;
-	uint32_t steady;
-	uint32_t deadlock_looks;
-	bool dead;
-	uint64_t dead_words;
-};
 
 /* Handoff depends on the monitor; else it need not hurry. */
 static bool must_hurry(void)
@@ -349,10 +438,26 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 	sysmon_warm_up(watches);
 }
 
+/* Until the next look. */
+static int64_t until_look(const struct pace *pace)
+{
+	int64_t left;
+
+	if (pace->next == INT64_MAX)
+		return pace->delay;
+	left = pace->next - go_now();
+	if (left < 0)
+		left = 0;
+	return left < pace->delay ? left : pace->delay;
+}
+
 /* Sleep until the next look. */
 static void sysmon_sleep(struct pace *pace, enum look found,
 			 struct watch *watches)
 {
+	int64_t ns;
+
+
 	if (found == LOOK_TOOK) {
 		pace_begin(pace);
 		pace->rest = WAKE_REST;
@@ -369,10 +474,11 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 		return;
 	}
 
+	ns = until_look(pace);
 	if (!may_be_woken(pace)) {
 		/* Nobody can end that. */
-		sysmon_nap(pace->delay < WAKE_REST ? pace->delay : WAKE_REST);
-	} else if (sysmon_doze(pace->delay, found)) {
+		sysmon_nap(ns < WAKE_REST ? ns : WAKE_REST);
+	} else if (sysmon_doze(ns, found)) {
 		pace->woken = go_now();
 		pace_begin(pace);
 		/* the more often in vain, the shorter it looks closely */
@@ -452,7 +558,11 @@ static void watches_free(struct watch *watches)
 
 static void *sysmon_main(void *arg)
 {
-	struct pace pace = { .delay = rt.assist->patience, .rest = WAKE_REST };
+	struct pace pace = {
+		.delay = rt.assist->patience,
+		.poll_period = DUE_SLICE,
+		.rest = WAKE_REST,
+	};
 	struct upkeep upkeep = upkeep_begin();
 	struct watch *watches = arg;
 
@@ -462,7 +572,7 @@ static void *sysmon_main(void *arg)
 	while (!stopping()) {
 		trace_check();
 		sysmon_upkeep(&upkeep);
-		sysmon_sleep(&pace, sysmon_look(watches), watches);
+		sysmon_sleep(&pace, sysmon_look(&pace, watches), watches);
 	}
 	urcu_memb_unregister_thread();
 	watches_free(watches);

@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "test.h"
 
+#include "preempt.h"
 #include "runtime.h"
+#include "sched.h"
 
 static struct go_waitgroup wg;
 static int stop, ticks;
@@ -114,6 +117,25 @@ GO_TEST(calls_that_never_wait_are_a_place_to_stop)
 	store(stop, 1);
 	go_waitgroup_wait(&wg);
 	go_chan_release(ch);
+}
+
+/* As the monitor does. Who stops goes on with another processor, or after another pick. */
+static bool stops(uint32_t ticks_ago)
+{
+	struct m *m = critical_enter(m_self());
+	struct p *p = m_p(m);
+	uint32_t tick = p->words->tick;
+
+	preempt_m(m->index, tick - ticks_ago);
+	critical_exit(m);
+	return m_p(m_self()) != p || p->words->tick != tick;
+}
+
+GO_TEST(who_runs_after_the_one_that_was_to_stop_does_not)
+{
+	ck_assert(stops(0));
+	ck_assert(!stops(1));
+	ck_assert(stops(0));
 }
 
 /* ---- in the middle of things ------------------------------------------------------- */
@@ -261,6 +283,89 @@ START_TEST(main_ends_while_others_are_stopped)
 }
 END_TEST
 
+/* ---- who is due does not wait for a slice ------------------------------------------------ */
+
+#define DUE_ROUNDS	40
+
+static int64_t late[DUE_ROUNDS];
+
+static int compare_late(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Every processor has more to do than it can, and there may be more of them than CPUs. */
+static void check_late(void)
+{
+	qsort(late, DUE_ROUNDS, sizeof(*late), compare_late);
+	ck_assert_int_lt(late[DUE_ROUNDS / 2],
+			 SANITIZED(PREEMPT_SLICE, PREEMPT_SLICE / 2));
+}
+
+static void compute_on_all(void)
+{
+	int i, n = 2 * go_gomaxprocs(0);
+
+	go_waitgroup_add(&wg, n);
+	for (i = 0; i < n; i++)
+		go_spawn(spin_until_stopped, NULL);
+}
+
+GO_TEST(timers_do_not_wait_for_those_who_compute)
+{
+	int i;
+
+	compute_on_all();
+	for (i = 0; i < DUE_ROUNDS; i++) {
+		int64_t due = go_now() + 5 * GO_MILLISECOND;
+
+		go_sleep(5 * GO_MILLISECOND);
+		late[i] = go_now() - due;
+	}
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+	check_late();
+}
+
+static int asker[2];
+
+static void *ask(void *arg)
+{
+	char c = 0;
+	int i;
+
+	for (i = 0; i < DUE_ROUNDS; i++) {
+		int64_t asked;
+
+		usleep(5000);
+		asked = go_now();
+		ck_assert_int_eq(write(asker[1], &c, 1), 1);
+		ck_assert_int_eq(read(asker[1], &c, 1), 1);
+		late[i] = go_now() - asked;
+	}
+	close(asker[1]);
+	return arg;
+}
+
+GO_TEST(files_do_not_wait_for_those_who_compute)
+{
+	pthread_t thread;
+	char c;
+
+	ck_assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, asker));
+	compute_on_all();
+	ck_assert(!pthread_create(&thread, NULL, ask, NULL));
+	while (go_read(asker[0], &c, 1) == 1)
+		ck_assert_int_eq(go_write(asker[0], &c, 1), 1);
+	store(stop, 1);
+	go_waitgroup_wait(&wg);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(go_close(asker[0]), 0);
+	check_late();
+}
+
 /* ---- fairness among those that wake each other --------------------------------------- */
 
 static struct go_chan *ping, *pong;
@@ -309,11 +414,14 @@ int main(void)
 			  endless_loops_of_the_suspected_do_not_stop_the_others);
 	tcase_add_go_test(tc, endless_loops_after_a_block_do_not_stop_the_others);
 	tcase_add_go_test(tc, calls_that_never_wait_are_a_place_to_stop);
+	tcase_add_go_test(tc, who_runs_after_the_one_that_was_to_stop_does_not);
 	tcase_add_go_test(tc, registers_survive);
 	tcase_add_go_test(tc, the_c_library_can_be_stopped_anywhere);
 	tcase_add_go_test(tc, a_stopped_goroutine_keeps_its_thread);
 	tcase_add_go_test(tc, a_small_stack_is_enough_to_be_stopped);
 	tcase_add_test(tc, main_ends_while_others_are_stopped);
+	tcase_add_go_test(tc, timers_do_not_wait_for_those_who_compute);
+	tcase_add_go_test(tc, files_do_not_wait_for_those_who_compute);
 	tcase_add_go_test(tc, two_that_wake_each_other_do_not_starve_the_rest);
 	return run_tests("preempt", tc);
 }
