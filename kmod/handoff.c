@@ -61,12 +61,17 @@ struct kgo_thread *kgo_spare_pick(struct kgo_rt *rt, bool here)
 					spare_node);
 }
 
-/* A spare has been made the owner of a P. The caller wakes it. */
-void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason)
+/*
+ * A spare has been made the owner of a P. The caller wakes it. @cpu: it was wanted on
+ * that one, plus one; 0 if anywhere.
+ */
+void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason, u32 cpu)
 {
 	struct kgo_rt *rt = spare->rt;
 
 	lockdep_assert_held(&rt->lock);
+	WRITE_ONCE(spare->words->cpu,
+		   cpu == task_cpu(spare->task) + 1 ? 0 : cpu);
 	list_del_init(&spare->spare_node);
 	rt->nr_spare--;
 	WRITE_ONCE(rt->shared->nr_spare, rt->nr_spare);
@@ -90,10 +95,7 @@ void kgo_starve(struct kgo_rt *rt, u32 p)
 /* Give the P of an M that leaves this CPU to a spare, and have that woken. */
 static void kgo_spare_hand(struct kgo_thread *spare, u32 p)
 {
-	u32 cpu = raw_smp_processor_id();
-
-	WRITE_ONCE(spare->words->cpu, task_cpu(spare->task) == cpu ? 0 : cpu + 1);
-	kgo_spare_grant(spare, p, KGO_PARK_HANDOFF);
+	kgo_spare_grant(spare, p, KGO_PARK_HANDOFF, raw_smp_processor_id() + 1);
 	kgo_m_queue_wake(spare);
 }
 

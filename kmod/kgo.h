@@ -222,7 +222,7 @@ bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p);
 /* handoff.c: what the scheduler tells */
 extern struct preempt_ops kgo_preempt_ops;
 struct kgo_thread *kgo_spare_pick(struct kgo_rt *rt, bool here);
-void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason);
+void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason, u32 cpu);
 void kgo_event(struct kgo_rt *rt, u32 events);
 void kgo_starve(struct kgo_rt *rt, u32 p);
 bool kgo_release_p(struct kgo_thread *m, u32 p, u64 word);

@@ -51,7 +51,7 @@ static void kgo_feed(struct kgo_thread *m)
 		return;
 	}
 	rt->starving--;
-	kgo_spare_grant(m, p, KGO_PARK_IDLE);
+	kgo_spare_grant(m, p, KGO_PARK_IDLE, 0);
 }
 
 int kgo_park(struct kgo_rt *rt, struct kgo_park *arg)
@@ -98,10 +98,19 @@ int kgo_park(struct kgo_rt *rt, struct kgo_park *arg)
 	return ret;
 }
 
+/* An M that has given its P up is about to sleep, and its CPU is free then. */
+static bool kgo_leaves_cpu(struct kgo_rt *rt)
+{
+	struct kgo_thread *m = kgo_m_current(rt);
+
+	return m && READ_ONCE(m->words->hold) == KGO_HOLD_NONE;
+}
+
 int kgo_wake(struct kgo_rt *rt, struct kgo_wake *arg)
 {
 	u32 reason = arg->flags & KGO_WAKE_SPINNING ? KGO_PARK_SPINNING :
 		KGO_PARK_WAKE;
+	bool here = kgo_leaves_cpu(rt);
 	struct kgo_thread *spare;
 	int ret = 0;
 
@@ -109,7 +118,7 @@ int kgo_wake(struct kgo_rt *rt, struct kgo_wake *arg)
 		return -EINVAL;
 
 	raw_spin_lock_irq(&rt->lock);
-	spare = kgo_spare_pick(rt, false);
+	spare = kgo_spare_pick(rt, here);
 	if (!spare) {
 		if (kgo_p_is_idle(rt, arg->p)) {
 			kgo_starve(rt, arg->p);
@@ -118,8 +127,8 @@ int kgo_wake(struct kgo_rt *rt, struct kgo_wake *arg)
 			ret = -EBUSY;
 		}
 	} else if (kgo_p_take_idle(rt, arg->p, spare->index)) {
-		WRITE_ONCE(spare->words->cpu, 0);
-		kgo_spare_grant(spare, arg->p, reason);
+		kgo_spare_grant(spare, arg->p, reason,
+				here ? raw_smp_processor_id() + 1 : 0);
 		kgo_m_get(spare);
 	} else {
 		ret = -EBUSY;

@@ -343,6 +343,52 @@ TEST_F(spare, interrupted_spare_is_not_given_anything)
 	EXPECT_EQ(0U, stats.nr_spare);
 }
 
+static int job_wake(struct m_thread *self)
+{
+	return kgo_wake(self->rt->fd, 1, 0, self->arg);
+}
+
+/*
+ * Who has given its P up is about to sleep, so a spare of its CPU is at hand there; a P
+ * besides the waker's own is better off on another CPU.
+ */
+TEST_F(spare, wake_takes_the_spare_of_the_cpu_where_its_p_is_to_run)
+{
+	struct m_thread *near = &self->spares[0], *far = &self->spares[1];
+	__u32 m;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU only");
+	ASSERT_EQ(0, pin(self->owner.tid, 0));
+	ASSERT_EQ(0, pin(near->tid, 0));
+	ASSERT_EQ(0, pin(far->tid, 1));
+	p_start(&self->rt, 1);
+
+	/* with a P */
+	ASSERT_TRUE(m_park(far));
+	ASSERT_TRUE(m_park(near));
+	ASSERT_EQ(0, m_do(&self->owner, job_wake, &m));
+	EXPECT_EQ(far->m, m);
+	ASSERT_EQ(0, m_result(far));
+	EXPECT_EQ(0U, load(&m_words(far)->cpu));
+	ASSERT_EQ(0, m_do(far, job_drop, NULL));
+
+	/* without one */
+	ASSERT_EQ(0, m_do(&self->owner, job_drop, NULL));
+	ASSERT_TRUE(m_park(far));
+	ASSERT_EQ(0, m_do(&self->owner, job_wake, &m));
+	EXPECT_EQ(near->m, m);
+	ASSERT_EQ(0, m_result(near));
+	EXPECT_EQ(0U, load(&m_words(near)->cpu));
+	ASSERT_EQ(0, m_do(near, job_drop, NULL));
+
+	/* the other one is told where it was missed */
+	ASSERT_EQ(0, m_do(&self->owner, job_wake, &m));
+	EXPECT_EQ(far->m, m);
+	ASSERT_EQ(0, m_result(far));
+	EXPECT_EQ(1U, load(&m_words(far)->cpu));
+}
+
 /* A handoff wakes the one that got the P, and no other. */
 TEST_F(spare, handoff_wakes_one)
 {
