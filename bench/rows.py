@@ -29,7 +29,8 @@ KINDS = {
     "timers": "`tasks` tasks are started, each sleeps a whole number of ms, 1 to `max_ms` in turn.\n"
               "From the first start to the last end.",
     "sleep": "`tasks` tasks each sleep `sleeps` times for `min_us` to `max_us` us, by a fixed random\n"
-             "sequence. How much later than due they run again.",
+             "sequence, beside `busy` tasks that compute and yield to nobody. How much later than\n"
+             "due they run again.",
     "mem": "`tasks` tasks wait in a channel; how much more memory is resident or in page tables\n"
            "than before they were started (VmRSS and VmPTE), by task.",
 }
@@ -38,6 +39,7 @@ GROUPS = {
     "1p": "One P, on one CPU",
     "2p": "Two Ps, on two CPUs",
     "time": "Time, one P",
+    "busy": "Time, beside tasks that compute",
     "memory": "Memory, one P",
 }
 
@@ -107,7 +109,11 @@ ROWS = (
     both("skynet", "skynet", leaves=1000000, fanout=10) +
     [Row("timers", 1, "time", "timers", {"tasks": 100000, "max_ms": 100}, TIMERS),
      Row("sleep", 1, "time", "sleep",
-         {"tasks": 100, "sleeps": 20, "min_us": 1000, "max_us": 10000}, LATENESS)] +
+         {"tasks": 100, "sleeps": 20, "min_us": 1000, "max_us": 10000, "busy": 0}, LATENESS)] +
+    [Row("sleepbusy", procs, "busy", "sleep",
+         {"tasks": 1, "sleeps": 100, "min_us": 1000, "max_us": 10000, "busy": 4}, LATENESS,
+         without=("boost",))    # it cannot take the CPU from a task
+     for procs in (1, 2)] +
     memory("mem", 100000, 0) +
     memory("mem2k", 100000, 2048) +
     memory("mem1m", 1000000, 0, full=True) +

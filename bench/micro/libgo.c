@@ -441,10 +441,12 @@ struct sleepers {
 	struct go_waitgroup wg;
 	long next;
 	long max_ms;		/* timers */
-	long sleeps;		/* sleep, up to late */
+	long sleeps;		/* sleep, up to the end */
 	long min_us;
 	long max_us;
 	int64_t *late;
+	struct go_waitgroup busy;
+	bool stop;
 };
 
 static void timer_sleeper(void *arg)
@@ -483,9 +485,18 @@ static void steady_sleeper(void *arg)
 	go_waitgroup_done(&s->wg);
 }
 
+static void busy(void *arg)
+{
+	struct sleepers *s = arg;
+
+	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED))
+		;
+	go_waitgroup_done(&s->busy);
+}
+
 static long run_sleep(long ops)
 {
-	long tasks = measure_param("tasks");
+	long tasks = measure_param("tasks"), nr_busy = measure_param("busy"), i;
 	struct sleepers s = {
 		.sleeps = measure_param("sleeps"),
 		.min_us = measure_param("min_us"),
@@ -494,7 +505,12 @@ static long run_sleep(long ops)
 
 	(void)ops;
 	s.late = zeroed(tasks * s.sleeps, sizeof(*s.late));
+	must(go_waitgroup_add(&s.busy, nr_busy), "go_waitgroup_add");
+	for (i = 0; i < nr_busy; i++)
+		must(go_spawn(busy, &s), "go_spawn");
 	start_and_wait(&s.wg, steady_sleeper, &s, tasks);
+	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+	go_waitgroup_wait(&s.busy);
 	measure_note_lateness(s.late, tasks * s.sleeps);
 	free(s.late);
 	return tasks * s.sleeps;

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <gnu/libc-version.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,6 +328,7 @@ struct sleepers {
 	long min_us;
 	long max_us;
 	int64_t *late;
+	bool stop;
 };
 
 static void *steady_sleeper(void *arg)
@@ -348,19 +350,35 @@ static void *steady_sleeper(void *arg)
 	return NULL;
 }
 
+static void *busy(void *arg)
+{
+	struct sleepers *s = arg;
+
+	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED))
+		;
+	return NULL;
+}
+
 static long run_sleep(long ops)
 {
-	long tasks = measure_param("tasks");
+	long tasks = measure_param("tasks"), nr_busy = measure_param("busy"), i;
 	struct sleepers s = {
 		.sleeps = measure_param("sleeps"),
 		.min_us = measure_param("min_us"),
 		.max_us = measure_param("max_us"),
 	};
 	pthread_t *list = zeroed(tasks, sizeof(*list));
+	pthread_t *others = zeroed(nr_busy, sizeof(*others));
 
 	(void)ops;
 	s.late = zeroed(tasks * s.sleeps, sizeof(*s.late));
+	for (i = 0; i < nr_busy; i++)
+		others[i] = start(busy, &s);
 	start_and_wait(list, 0, steady_sleeper, &s, tasks);
+	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < nr_busy; i++)
+		pthread_join(others[i], NULL);
+	free(others);
 	measure_note_lateness(s.late, tasks * s.sleeps);
 	free(s.late);
 	free(list);

@@ -314,11 +314,20 @@ func sleepTime(state *uint64, minUs, maxUs int) time.Duration {
 }
 
 func runSleep(int) int {
-	tasks, sleeps := param("tasks"), param("sleeps")
+	tasks, sleeps, busy := param("tasks"), param("sleeps"), param("busy")
 	minUs, maxUs := param("min_us"), param("max_us")
 	late := make([]time.Duration, tasks*sleeps)
 	var next atomic.Int64
-	var wg sync.WaitGroup
+	var wg, computing sync.WaitGroup
+	var stop atomic.Bool
+	computing.Add(busy)
+	for i := 0; i < busy; i++ {
+		go func() {
+			for !stop.Load() {
+			}
+			computing.Done()
+		}()
+	}
 	startAndWait(&wg, tasks, func() {
 		number := int(next.Add(1) - 1)
 		state := uint64(number)
@@ -330,6 +339,8 @@ func runSleep(int) int {
 		}
 		wg.Done()
 	})
+	stop.Store(true)
+	computing.Wait()
 	slices.Sort(late)
 	if late[0] < 0 {
 		fail("a sleeper woke %v too early", -late[0])
