@@ -111,11 +111,13 @@ bool bound_rescue(void)
 /* The M's P is idle from here on; have a spare run it if there is work. */
 static void bound_release(struct m *m)
 {
-	uint32_t p = m_p(m)->index;
+	struct p *p = m_p(m);
+	bool due = sched_release(m);	/* a full barrier */
 
-	p_release(m);	/* a full barrier */
 	if (sched_work_waits())
-		rt.assist->wake(p, false);
+		rt.assist->wake(p->index, false);
+	if (due)
+		p_offer(p);
 }
 
 struct g *bound_wait(struct m *m)

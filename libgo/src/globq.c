@@ -5,7 +5,11 @@
  * sees it: it is raised before a goroutine is queued, so it never says that
  * there is none when there is one.
  *
- * Beside it is a list of those that go before all others. The monitor fills it.
+ * Beside it is a list of those that are due, and go before all others but for the
+ * queue's turn now and then: who has found them filled it, and had no P.
+ *
+ * A P takes several at once from the queue, but not those that have been stopped: they
+ * compute, and who becomes runnable on that P would wait behind them.
  */
 #include <urcu/wfcqueue.h>
 
@@ -19,6 +23,7 @@ static struct {
 	struct __cds_wfcq_head head cache_aligned;
 	struct lock take_lock;
 	struct g_list first;	/* they go before the queue */
+	struct g *back;		/* the queue's first one, taken and put back */
 	struct cds_wfcq_tail tail cache_aligned;
 } globq;
 
@@ -27,6 +32,7 @@ uint32_t globq_nr_first;
 void globq_init(void)
 {
 	g_list_init(&globq.first);
+	globq.back = NULL;
 	globq_nr_first = 0;
 	__cds_wfcq_init(&globq.head, &globq.tail);
 }
@@ -84,14 +90,37 @@ void globq_put_list_first(struct g_list *list)
 	lock_release(&globq.take_lock);
 }
 
+static struct g *first_take(void)
+{
+	struct g *g = g_list_pop(&globq.first);
+
+	if (!g)
+		return NULL;
+	globq_set_nr_first();
+	shadow_acquire(g);
+	return g;
+}
+
+struct g *globq_get_first_slow(void)
+{
+	struct g *g;
+
+	lock_acquire(&globq.take_lock);
+	g = first_take();
+	if (g)
+		globq_add_len(-1);
+	lock_release(&globq.take_lock);
+	return g;
+}
+
+/* From the queue. */
 static struct g *globq_take(void)
 {
 	struct cds_wfcq_node *node;
-	struct g *g = g_list_pop(&globq.first);
+	struct g *g = globq.back;
 
-	if (unlikely(g)) {
-		globq_set_nr_first();
-		shadow_acquire(g);
+	if (g) {
+		globq.back = NULL;
 		return g;
 	}
 	node = __cds_wfcq_dequeue_nonblocking(&globq.head, &globq.tail);
@@ -123,9 +152,17 @@ struct g *globq_get(struct p *p, uint32_t max)
 
 	g_list_init(&rest);
 	first = n ? globq_take() : NULL;
+	if (n && !first)
+		first = first_take();
 	if (first) {
-		while (rest.len < n - 1 && (g = globq_take()))
+		while (!first->stopped && rest.len < n - 1 &&
+		       (g = globq_take())) {
+			if (g->stopped) {
+				globq.back = g;
+				break;
+			}
 			g_list_add(&rest, g);
+		}
 		/* At no time are they in neither queue. */
 		taken = rest.len + 1;
 		runq_put_list(p, &rest);
@@ -135,15 +172,34 @@ struct g *globq_get(struct p *p, uint32_t max)
 	return first;
 }
 
+/* One that is bound, of those that are due. */
+static struct g *first_take_bound(void)
+{
+	struct g_list all = globq.first;
+	struct g *g, *found = NULL;
+
+	g_list_init(&globq.first);
+	while ((g = g_list_pop(&all))) {
+		if (!found && g->bound)
+			found = g;
+		else
+			g_list_add(&globq.first, g);
+	}
+	globq_set_nr_first();
+	return found;
+}
+
 /* The others of the first go to the end, so that the next call sees what follows. */
 struct g *globq_get_bound(void)
 {
-	uint32_t looks = BOUND_LOOKS, taken = 0;
-	struct g *g, *found = NULL;
+	uint32_t looks = BOUND_LOOKS, taken;
+	struct g *g, *found;
 	struct g_list others;
 
 	g_list_init(&others);
 	lock_acquire(&globq.take_lock);
+	found = first_take_bound();
+	taken = !!found;
 	if (looks > globq_len())
 		looks = globq_len();
 	while (!found && taken < looks && (g = globq_take())) {

@@ -16,12 +16,12 @@ void globq_put(struct g *g);
 /* Queue several. */
 void globq_put_list(struct g_list *list);
 
-/* Queue several before all others. */
+/* Queue several that are due, before all others. */
 void globq_put_list_first(struct g_list *list);
 
 /*
- * Take a P's share, max at most if that is not 0: the first is returned, the
- * others go to the P's own queue. Owner of the P only.
+ * Take a P's share of the queue, max at most if that is not 0: the first is returned,
+ * the others go to the P's own queue. Owner of the P only.
  */
 struct g *globq_get(struct p *p, uint32_t max);
 
@@ -39,6 +39,14 @@ extern uint32_t globq_nr_first;
 static inline bool globq_has_first(void)
 {
 	return __atomic_load_n(&globq_nr_first, __ATOMIC_RELAXED);
+}
+
+struct g *globq_get_first_slow(void);
+
+/* Take one of those, or NULL. */
+static inline struct g *globq_get_first(void)
+{
+	return unlikely(globq_has_first()) ? globq_get_first_slow() : NULL;
 }
 
 #endif /* GLOBQ_H */

@@ -30,26 +30,17 @@
 
 static struct sigaction before;	/* what was there */
 
-/* Is there somebody to run before those that wait for their turn? */
-static bool somebody_is_due(const struct p *p)
-{
-	return globq_has_first() || timers_first(&p->timers) <= go_now();
-}
-
 /* In the handler: stop the goroutine until it has a P again. */
 static void preempt_here(struct m *m)
 {
 	struct p *p = m_p(m);
 	struct g *g = m->g;
-	bool locked = g->bound, due = somebody_is_due(p);
+	bool locked = g->bound, due;
 
 	bound_begin(m, g);
 	__atomic_store_n(&g->preempted, true, __ATOMIC_RELAXED);
-	/* Who is due comes before those that are held: they may compute, too. */
-	if (due)
-		p_make_idle(m);
-	else
-		p_release(m);
+	g->stopped = true;
+	due = sched_release(m);
 	__atomic_store_n(&g->status, G_RUNNABLE, __ATOMIC_RELAXED);
 	globq_put(g);	/* a full barrier */
 	sched_wake();
@@ -59,6 +50,7 @@ static void preempt_here(struct m *m)
 		sched_leave(m);
 	if (!locked)
 		bound_end(m, g);
+	g->stopped = false;
 	__atomic_store_n(&g->preempted, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&g->status, G_RUNNING, __ATOMIC_RELAXED);
 }
@@ -81,9 +73,9 @@ static void preempt_handler(int signo, siginfo_t *info, void *context)
 		return;
 	__atomic_store_n(&m->words->critical, 1, __ATOMIC_RELAXED);
 	barrier();
-	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
 	/* Without a P it is in nobody's way. */
-	if (hold_renew(m) && preempt_is_meant(m) && m_may_stop())
+	if (preempt_take(m) && hold_renew(m) && preempt_is_meant(m) &&
+	    m_may_stop())
 		preempt_here(m);
 	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELEASE);
 	errno = saved;
@@ -127,6 +119,11 @@ void preempt_m(uint32_t index, uint32_t tick)
 		syscall(SYS_tgkill, getpid(), m->tid, PREEMPT_SIGNAL);
 	}
 	urcu_memb_read_unlock();
+}
+
+bool preempt_take(struct m *m)
+{
+	return __atomic_exchange_n(&m->words->pending, 0, __ATOMIC_SEQ_CST);
 }
 
 bool preempt_is_meant(struct m *m)

@@ -34,6 +34,9 @@ void preempt_m_begin(void);
  */
 void preempt_m(uint32_t m, uint32_t tick);
 
+/* On an M's thread: is there a request, and one that nobody has taken? */
+bool preempt_take(struct m *m);
+
 /* Is the goroutine of that M, which has its P, still the one that was to stop? */
 bool preempt_is_meant(struct m *m);
 

@@ -70,6 +70,7 @@ enum wait_reason {
  * @stack_class: size class of the stack, see stack.h
  * @guarded: an overflow of the stack faults
  * @preempted: it was stopped in the middle of what it did, in its thread
+ * @stopped: it was stopped, there or in a call of the library, and has not run since
  * @bound: the M that it must run on, NULL if any will do
  * @stack: the stack, NULL if it has none yet
  * @stack_lo: lowest address of the stack
@@ -93,6 +94,7 @@ struct g {
 	uint8_t stack_class;
 	bool guarded;
 	bool preempted;
+	bool stopped;
 	struct m *bound;
 	struct stack *stack;
 	char *stack_lo;
@@ -134,6 +136,7 @@ struct stack_list {
  * @alone: there has been no other P so far, and nobody takes from its queue; cleared
  *	by its owner
  * @put_off: how often those whose turn it is have waited for those that are due
+ * @passed: of the Ms that are held and the global queue the former had the last turn
  * @free: dead goroutines, to be used again for any with a default stack
  * @stacks: default stacks that are not in use
  * @next_id: next number for a goroutine
@@ -149,6 +152,7 @@ struct p {
 	uint32_t inherits;
 	bool alone;
 	uint8_t put_off;
+	bool passed;
 	struct g_list free;
 	struct stack_list stacks;
 	uint64_t next_id;

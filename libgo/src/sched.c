@@ -168,13 +168,15 @@ void critical_pending(struct m *m)
 	if (m->words->critical)
 		return;
 	m = critical_enter(m);
-	__atomic_store_n(&m->words->pending, 0, __ATOMIC_RELAXED);
-	if (!preempt_is_meant(m)) {
+	if (!preempt_take(m) || !preempt_is_meant(m)) {
 		critical_exit(m);
 		return;
 	}
+	m->g->stopped = true;
 	m->after = after_requeue_global;
-	critical_exit(switch_to(m, &m->g0));
+	m = switch_to(m, &m->g0);
+	m->g->stopped = false;
+	critical_exit(m);
 }
 
 /* ---- waking ------------------------------------------------------------------- */
@@ -237,6 +239,23 @@ void sched_wake(void)
 		if (ret == -EAGAIN)
 			ret = wake_any(false);
 	} while (ret == -EBUSY && sched_work_waits());
+}
+
+/*
+ * Those that are due come before the Ms that are held: they may compute, too. So nobody
+ * gets the P here while some are.
+ */
+bool sched_release(struct m *m)
+{
+	struct p *p = m_p(m);
+
+	if (!p_wanted() ||
+	    (!globq_has_first() && timers_first(&p->timers) > go_now())) {
+		p_release(m);
+		return false;
+	}
+	p_make_idle(m);
+	return true;
 }
 
 void g_ready(struct m *m, struct g *g)
@@ -331,9 +350,9 @@ static struct g *pick_local(struct m *m)
 	if (unlikely(tick % GLOBQ_TICKS == 0) && (globq_len() || p_wanted()))
 		return NULL;	/* its turn, g0 does that */
 	if (tick % TIMER_TICKS == 0 &&
-	    timers_first(&p->timers) != INT64_MAX &&
-	    timers_first(&p->timers) <= go_now())
-		return NULL;	/* g0 fires it */
+	    (globq_has_first() || (timers_first(&p->timers) != INT64_MAX &&
+				   timers_first(&p->timers) <= go_now())))
+		return NULL;	/* g0 picks or fires it */
 	g = runq_get(p);
 	if (!g)
 		return NULL;
@@ -438,9 +457,12 @@ static void poll_as_poller(struct m *m)
 	netpoll_leave();
 
 	p = p_find_idle(0, m->index);
-	if (p)
+	if (p) {
 		p_hold(m, p);
-	g_ready_list(m, &ready);
+		g_ready_list(m, &ready);
+	} else {
+		g_ready_list_first(&ready);
+	}
 	/* Without one as well: what is due may need somebody's P. */
 	sysmon_wake();
 }
@@ -464,13 +486,10 @@ static struct g *poll_now(struct m *m)
  */
 static bool passes_now(struct p *p, bool turn)
 {
-	uint32_t tick = p->words->tick + 1;
-
-	if (likely(!p_wanted()))
+	if (likely(!p_wanted()) || !(turn || runq_empty(p)))
 		return false;
-	if (!globq_len())
-		return turn || runq_empty(p);
-	return (turn && tick / GLOBQ_TICKS % 2) || (tick % 2 && runq_empty(p));
+	p->passed = !p->passed || !globq_len();
+	return p->passed;
 }
 
 /*
@@ -493,17 +512,18 @@ static struct g *find_now(struct m *m)
 {
 	struct p *p = m_p(m);
 	uint32_t busy;
+	bool due, turn;
 	struct g *g;
-	bool turn;
 
 	g = m->picked;
 	if (g) {
 		m->picked = NULL;
 		return g;
 	}
-	turn = others_turn(p, timers_check(p));
-	if (unlikely(globq_has_first())) {
-		g = globq_get(p, 1);
+	due = timers_check(p) || globq_has_first();
+	turn = others_turn(p, due);
+	if (!turn) {
+		g = globq_get_first();
 		if (g)
 			return g;
 	}

@@ -66,6 +66,12 @@ static inline void critical_exit(struct m *m)
  */
 struct m *g_park(struct m *m, enum wait_reason why, after_fn after, void *arg);
 
+/*
+ * The current M's goroutine stops: part with the P, as p_release() does. If that is true
+ * the caller offers the P to those that are held, once it has woken somebody for it.
+ */
+bool sched_release(struct m *m);
+
 /* Make a goroutine runnable that waits, or wake a plain thread that does. In a
  * critical section, or no M.
  */
@@ -74,7 +80,7 @@ void g_ready(struct m *m, struct g *g);
 /* The same for several. */
 void g_ready_list(struct m *m, struct g_list *list);
 
-/* The same, to run before all others: the monitor's. */
+/* The same for some that are due, by who has no P for them: to run before others. */
 void g_ready_list_first(struct g_list *list);
 
 /* Wake a plain thread that waits (wait.c). */

@@ -211,7 +211,7 @@ static void poll_if_nobody_does(struct pace *pace, bool computes, int64_t now)
 		netpoll_look(&ready);
 		if (ready.head)
 			pace->poll_period = DUE_SLICE;
-		else if (pace->poll_period < POLL_PERIOD)
+		else if (pace->poll_period <= POLL_PERIOD / 2)
 			pace->poll_period *= 2;
 		g_ready_list_first(&ready);
 		last = now;
@@ -238,26 +238,26 @@ static bool sysmon_watch(struct watch *watches, int64_t now)
 	return computes;
 }
 
-/* Is that P's goroutine to give way to a timer, or to one of those that go first? */
-static bool p_gives_way(const struct p *p, uint32_t *nr_first, int64_t now)
-{
-	if (timers_first(&p->timers) <= now)
-		return true;
-	if (!*nr_first)
-		return false;
-	--*nr_first;
-	return true;
-}
-
+/*
+ * Look at a P that runs. Its goroutine gives way to a timer that is due, or to one of
+ * @nr_first goroutines, if no idle P can see to them.
+ */
 static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 				struct watch *w, uint32_t *nr_first, int64_t now)
 {
-	bool due = now - w->since >= DUE_SLICE &&
-		   p_gives_way(p, nr_first, now);
+	bool timer = timers_first(&p->timers) <= now;
+	bool due = (timer || *nr_first) && now - w->since >= DUE_SLICE;
 	enum look found = LOOK_IDLE;
 
+	if (due && p_any_idle()) {
+		sched_wake();
+		due = false;
+	}
 	if (due || p_has_work(p))
 		found = p_look(p, word, w, due, now);
+	/* It is one for whom it has been stopped. */
+	if (due && !timer && w->since == now)
+		--*nr_first;
 	look_for_the_due(pace, p, w, now);
 	return found;
 }
