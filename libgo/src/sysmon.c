@@ -20,6 +20,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <urcu/urcu-memb.h>
@@ -82,6 +83,13 @@
  */
 #define WAKE_REST	(2 * GO_MILLISECOND)
 #define WAKE_REST_MAX	(16 * GO_MILLISECOND)
+
+/*
+ * It runs for some microseconds to let others run, and where Ms of goroutines that were
+ * stopped take turns the kernel's scheduler takes it for one of them, and lets it wait
+ * for its tick.
+ */
+#define MONITOR_NICE	(-10)
 
 uint32_t sysmon_asleep;
 
@@ -567,6 +575,8 @@ static void *sysmon_main(void *arg)
 	struct watch *watches = arg;
 
 	thread_begin("go-sysmon");
+	/* If it may: of this thread. */
+	setpriority(PRIO_PROCESS, 0, MONITOR_NICE);
 	urcu_memb_register_thread();
 	trace_start();
 	while (!stopping()) {

@@ -3,9 +3,11 @@
  * Preemption: a goroutine that runs too long is stopped wherever it is, and goes
  * on as if nothing had been.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -388,6 +390,45 @@ GO_TEST(files_do_not_wait_for_those_who_compute)
 	check_late(DUE_ROUNDS);
 }
 
+/* The thread of that name, 0 if there is none yet. */
+static pid_t thread_named(const char *wanted)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	pid_t found = 0;
+
+	ck_assert_ptr_nonnull(tasks);
+	while (!found && (task = readdir(tasks))) {
+		char path[300], name[32] = "";
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm",
+			 task->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(name, sizeof(name), file) &&
+		    !strncmp(name, wanted, strlen(wanted)))
+			found = atoi(task->d_name);
+		fclose(file);
+	}
+	closedir(tasks);
+	return found;
+}
+
+GO_TEST(the_monitor_has_a_better_priority_if_it_may)
+{
+	int before = getpriority(PRIO_PROCESS, 0), wanted = before;
+	pid_t monitor;
+
+	if (!setpriority(PRIO_PROCESS, 0, -10)) {
+		wanted = -10;
+		setpriority(PRIO_PROCESS, 0, before);
+	}
+	wait_until((monitor = thread_named("go-sysmon")));
+	wait_until(getpriority(PRIO_PROCESS, monitor) == wanted);
+}
+
 /* ---- nor are they starved who compute --------------------------------------------------- */
 
 #define FLOOD		30
@@ -525,6 +566,7 @@ int main(void)
 	tcase_add_test(tc, main_ends_while_others_are_stopped);
 	tcase_add_go_test(tc, timers_do_not_wait_for_those_who_compute);
 	tcase_add_go_test(tc, files_do_not_wait_for_those_who_compute);
+	tcase_add_go_test(tc, the_monitor_has_a_better_priority_if_it_may);
 	tcase_add_go_test(tc, those_who_compute_have_their_turn_beside_the_due);
 	tcase_add_go_test(tc, two_that_wake_each_other_do_not_starve_the_rest);
 	return run_tests("preempt", tc);
