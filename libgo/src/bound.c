@@ -114,7 +114,7 @@ static void bound_release(struct m *m)
 	struct p *p = m_p(m);
 	bool due = sched_release(m);	/* a full barrier */
 
-	if (sched_work_waits())
+	if (due || sched_work_waits())
 		rt.assist->wake(p->index, false);
 	if (due)
 		p_offer(p);

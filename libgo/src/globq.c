@@ -186,6 +186,8 @@ static struct g *first_take_bound(void)
 			g_list_add(&globq.first, g);
 	}
 	globq_set_nr_first();
+	if (found)
+		shadow_acquire(found);
 	return found;
 }
 

@@ -279,12 +279,16 @@ static bool m_may_start(void)
 	return false;
 }
 
-bool m_may_stop(void)
+bool m_may_come(void)
 {
 	return __atomic_load_n(&rt.shared->nr_spare, __ATOMIC_RELAXED) ||
-	       p_wanted() ||
 	       (__atomic_load_n(&rt.nr_m, __ATOMIC_RELAXED) < rt.nr_m_max &&
 		!__atomic_load_n(&rt.cap_told, __ATOMIC_RELAXED));
+}
+
+bool m_may_stop(void)
+{
+	return m_may_come() || p_wanted();
 }
 
 /* No M can be started. The poller is one that could run, if there is no other. */

@@ -22,6 +22,9 @@ bool m_is_surplus(const struct m *m);
  */
 bool m_may_stop(void);
 
+/* May an M come for an idle P: is there a spare, or can one be made? */
+bool m_may_come(void);
+
 /* Free the Ms that have ended: their structures are garbage then. Not from an M. */
 void m_free_ended(void);
 

@@ -74,8 +74,8 @@ static void preempt_handler(int signo, siginfo_t *info, void *context)
 	__atomic_store_n(&m->words->critical, 1, __ATOMIC_RELAXED);
 	barrier();
 	/* Without a P it is in nobody's way. */
-	if (preempt_take(m) && hold_renew(m) && preempt_is_meant(m) &&
-	    m_may_stop())
+	if (m_may_stop() && preempt_take(m) && hold_renew(m) &&
+	    preempt_is_meant(m))
 		preempt_here(m);
 	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELEASE);
 	errno = saved;

@@ -136,6 +136,7 @@ struct stack_list {
  * @alone: there has been no other P so far, and nobody takes from its queue; cleared
  *	by its owner
  * @put_off: how often those whose turn it is have waited for those that are due
+ * @first_ran: the last turn was that of one that goes first, now it is its own queue's
  * @passed: of the Ms that are held and the global queue the former had the last turn
  * @free: dead goroutines, to be used again for any with a default stack
  * @stacks: default stacks that are not in use
@@ -153,6 +154,7 @@ struct p {
 	bool alone;
 	uint8_t put_off;
 	bool passed;
+	bool first_ran;
 	struct g_list free;
 	struct stack_list stacks;
 	uint64_t next_id;

@@ -522,11 +522,14 @@ static struct g *find_now(struct m *m)
 	}
 	due = timers_check(p) || globq_has_first();
 	turn = others_turn(p, due);
-	if (!turn) {
+	if (!turn && (!p->first_ran || runq_empty(p))) {
 		g = globq_get_first();
-		if (g)
+		if (g) {
+			p->first_ran = true;
 			return g;
+		}
 	}
+	p->first_ran = false;
 	if (unlikely(passes_now(p, turn))) {
 		__atomic_store_n(&p->words->tick, p->words->tick + 1,
 				 __ATOMIC_RELAXED);

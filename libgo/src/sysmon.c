@@ -89,7 +89,7 @@
  * stopped take turns the kernel's scheduler takes it for one of them, and lets it wait
  * for its tick.
  */
-#define MONITOR_NICE	(-10)
+#define MONITOR_NICE	(-10)	/* less nice than the thread that started it */
 
 uint32_t sysmon_asleep;
 
@@ -257,7 +257,7 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 	bool due = (timer || *nr_first) && now - w->since >= DUE_SLICE;
 	enum look found = LOOK_IDLE;
 
-	if (due && p_any_idle()) {
+	if (due && p_count_idle() && m_may_come()) {
 		sched_wake();
 		due = false;
 	}
@@ -274,6 +274,7 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 static enum look sysmon_look(struct pace *pace, struct watch *watches)
 {
 	enum look found = LOOK_ASLEEP;
+	bool idle_has_work = false;
 	int64_t now = go_now();
 	uint32_t nr_first, i;
 
@@ -285,6 +286,8 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 		uint64_t word = p_word(p);
 		enum look here = LOOK_IDLE;
 
+		if (p_state(word) == KGO_P_IDLE)
+			idle_has_work |= p_has_work(p);
 		if (p_state(word) == KGO_P_IDLE || p_state(word) == KGO_P_DEAD)
 			continue;
 		if (p_state(word) == KGO_P_RUNNING)
@@ -295,6 +298,9 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 		if (here > found)
 			found = here;
 	}
+	/* An M is on its way to it, or there can be none: no reason to look at once. */
+	if (idle_has_work && found == LOOK_IDLE)
+		found = LOOK_WAITS;
 	if (bound_rescue() && found < LOOK_WAITS)
 		found = LOOK_WAITS;
 	return found;
@@ -575,8 +581,9 @@ static void *sysmon_main(void *arg)
 	struct watch *watches = arg;
 
 	thread_begin("go-sysmon");
-	/* If it may: of this thread. */
-	setpriority(PRIO_PROCESS, 0, MONITOR_NICE);
+	/* If it may: of this thread; what is too low for a nice value is -20. */
+	setpriority(PRIO_PROCESS, 0,
+		    getpriority(PRIO_PROCESS, 0) + MONITOR_NICE);
 	urcu_memb_register_thread();
 	trace_start();
 	while (!stopping()) {

@@ -421,8 +421,8 @@ GO_TEST(the_monitor_has_a_better_priority_if_it_may)
 	int before = getpriority(PRIO_PROCESS, 0), wanted = before;
 	pid_t monitor;
 
-	if (!setpriority(PRIO_PROCESS, 0, -10)) {
-		wanted = -10;
+	if (!setpriority(PRIO_PROCESS, 0, before - 10)) {
+		wanted = getpriority(PRIO_PROCESS, 0);
 		setpriority(PRIO_PROCESS, 0, before);
 	}
 	wait_until((monitor = thread_named("go-sysmon")));
