@@ -11,8 +11,8 @@
 #define _GNU_SOURCE
 #include <gnu/libc-version.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

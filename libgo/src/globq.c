@@ -23,7 +23,6 @@ static struct {
 	struct __cds_wfcq_head head cache_aligned;
 	struct lock take_lock;
 	struct g_list first;	/* they go before the queue */
-	struct g *back;		/* the queue's first one, taken and put back */
 	struct cds_wfcq_tail tail cache_aligned;
 } globq;
 
@@ -32,7 +31,6 @@ uint32_t globq_nr_first;
 void globq_init(void)
 {
 	g_list_init(&globq.first);
-	globq.back = NULL;
 	globq_nr_first = 0;
 	__cds_wfcq_init(&globq.head, &globq.tail);
 }
@@ -113,22 +111,34 @@ struct g *globq_get_first_slow(void)
 	return g;
 }
 
-/* From the queue. */
-static struct g *globq_take(void)
+static struct g *queued_g(struct cds_wfcq_node *node)
 {
-	struct cds_wfcq_node *node;
-	struct g *g = globq.back;
+	struct g *g;
 
-	if (g) {
-		globq.back = NULL;
-		return g;
-	}
-	node = __cds_wfcq_dequeue_nonblocking(&globq.head, &globq.tail);
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
 	g = container_of(node, struct g, link);
 	shadow_acquire(g);
 	return g;
+}
+
+static struct g *globq_take(void)
+{
+	struct cds_wfcq_node *node;
+
+	node = __cds_wfcq_dequeue_nonblocking(&globq.head, &globq.tail);
+	return queued_g(node);
+}
+
+/* Has the first of the queue been stopped? */
+static bool globq_meets_stopped(void)
+{
+	struct cds_wfcq_node *node;
+	struct g *g;
+
+	node = __cds_wfcq_first_nonblocking(&globq.head, &globq.tail);
+	g = queued_g(node);
+	return g && g->stopped;
 }
 
 struct g *globq_get(struct p *p, uint32_t max)
@@ -156,13 +166,8 @@ struct g *globq_get(struct p *p, uint32_t max)
 		first = first_take();
 	if (first) {
 		while (!first->stopped && rest.len < n - 1 &&
-		       (g = globq_take())) {
-			if (g->stopped) {
-				globq.back = g;
-				break;
-			}
+		       !globq_meets_stopped() && (g = globq_take()))
 			g_list_add(&rest, g);
-		}
 		/* At no time are they in neither queue. */
 		taken = rest.len + 1;
 		runq_put_list(p, &rest);

@@ -21,34 +21,14 @@
 
 #include "assist.h"
 #include "futex.h"
-#include "preempt.h"
 #include "proc.h"
 #include "retake.h"
-#include "sched.h"
 
 void watch_destroy(struct watch *w)
 {
 	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;
-}
-
-void watch_update(struct watch *w, const struct p *p, uint64_t word,
-		  int64_t now)
-{
-	uint32_t tick = __atomic_load_n(&p->words->tick, __ATOMIC_RELAXED);
-	int64_t picks = tick - w->counted_tick, time = now - w->counted;
-
-	if (time >= DUE_SLICE) {
-		w->computes = picks * DUE_SLICE <= time * TIMER_TICKS;
-		w->counted = now;
-		w->counted_tick = tick;
-	}
-	if (w->tick != tick || w->word != word) {
-		w->tick = tick;
-		w->word = word;
-		w->since = now;
-	}
 }
 
 /* Have a thread's file open. It is mostly the same thread's again. */

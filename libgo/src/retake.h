@@ -34,10 +34,6 @@ static inline void watch_init(struct watch *w)
 	*w = (struct watch){ .fd = -1 };
 }
 
-/* A look: since when has one goroutine had the P, as far as the monitor has seen? */
-void watch_update(struct watch *w, const struct p *p, uint64_t word,
-		  int64_t now);
-
 void watch_destroy(struct watch *w);
 
 /* Is that M blocked, as far as can be seen? The monitor only. */

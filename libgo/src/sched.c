@@ -241,6 +241,14 @@ void sched_wake(void)
 	} while (ret == -EBUSY && sched_work_waits());
 }
 
+/* Does one go first, or has a timer of that P run out? */
+static bool somebody_is_due(const struct p *p)
+{
+	int64_t first = timers_first(&p->timers);
+
+	return globq_has_first() || (first != INT64_MAX && first <= go_now());
+}
+
 /*
  * Those that are due come before the Ms that are held: they may compute, too. So nobody
  * gets the P here while some are.
@@ -249,8 +257,7 @@ bool sched_release(struct m *m)
 {
 	struct p *p = m_p(m);
 
-	if (!p_wanted() ||
-	    (!globq_has_first() && timers_first(&p->timers) > go_now())) {
+	if (!p_wanted() || !somebody_is_due(p)) {
 		p_release(m);
 		return false;
 	}
@@ -349,9 +356,7 @@ static struct g *pick_local(struct m *m)
 		return NULL;	/* g0 sees to it */
 	if (unlikely(tick % GLOBQ_TICKS == 0) && (globq_len() || p_wanted()))
 		return NULL;	/* its turn, g0 does that */
-	if (tick % TIMER_TICKS == 0 &&
-	    (globq_has_first() || (timers_first(&p->timers) != INT64_MAX &&
-				   timers_first(&p->timers) <= go_now())))
+	if (tick % TIMER_TICKS == 0 && somebody_is_due(p))
 		return NULL;	/* g0 picks or fires it */
 	g = runq_get(p);
 	if (!g)
@@ -365,7 +370,7 @@ static struct g *pick_local(struct m *m)
 	return g;
 }
 
-/* Fire the own P's timers that are due. Returns whether any was. */
+/* Fire a P's timers that are due. Returns whether any was. */
 static bool timers_check(struct p *p)
 {
 	int64_t first = timers_first(&p->timers);
@@ -393,15 +398,10 @@ static struct g *steal(struct m *m)
 
 			if (victim == p)
 				continue;
-			if (last) {
-				int64_t first = timers_first(&victim->timers);
-
-				if (first != INT64_MAX && first <= go_now() &&
-				    timers_run(&victim->timers, go_now())) {
-					g = runq_get(p);
-					if (g)
-						return g;
-				}
+			if (last && timers_check(victim)) {
+				g = runq_get(p);
+				if (g)
+					return g;
 			}
 			g = runq_steal(p, victim, last);
 			if (g)

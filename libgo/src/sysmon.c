@@ -228,6 +228,25 @@ static void poll_if_nobody_does(struct pace *pace, bool computes, int64_t now)
 		look_before(pace, last + pace->poll_period);
 }
 
+/* Since when has one goroutine had the P, as far as the monitor has seen? */
+static void watch_update(struct watch *w, const struct p *p, uint64_t word,
+			 int64_t now)
+{
+	uint32_t tick = __atomic_load_n(&p->words->tick, __ATOMIC_RELAXED);
+	int64_t picks = tick - w->counted_tick, time = now - w->counted;
+
+	if (time >= DUE_SLICE) {
+		w->computes = picks * DUE_SLICE <= time * TIMER_TICKS;
+		w->counted = now;
+		w->counted_tick = tick;
+	}
+	if (w->tick != tick || w->word != word) {
+		w->tick = tick;
+		w->word = word;
+		w->since = now;
+	}
+}
+
 /* Look at each P for how long one goroutine has it. Does one compute? */
 static bool sysmon_watch(struct watch *watches, int64_t now)
 {
@@ -286,10 +305,12 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 		uint64_t word = p_word(p);
 		enum look here = LOOK_IDLE;
 
-		if (p_state(word) == KGO_P_IDLE)
-			idle_has_work |= p_has_work(p);
-		if (p_state(word) == KGO_P_IDLE || p_state(word) == KGO_P_DEAD)
+		if (p_state(word) == KGO_P_DEAD)
 			continue;
+		if (p_state(word) == KGO_P_IDLE) {
+			idle_has_work |= p_has_work(p);
+			continue;
+		}
 		if (p_state(word) == KGO_P_RUNNING)
 			here = p_look_running(pace, p, word, &watches[i],
 					      &nr_first, now);
@@ -455,14 +476,11 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 /* Until the next look. */
 static int64_t until_look(const struct pace *pace)
 {
-	int64_t left;
+	int64_t left = pace->next - go_now();
 
-	if (pace->next == INT64_MAX)
+	if (left > pace->delay)
 		return pace->delay;
-	left = pace->next - go_now();
-	if (left < 0)
-		left = 0;
-	return left < pace->delay ? left : pace->delay;
+	return left > 0 ? left : 0;
 }
 
 /* Sleep until the next look. */
@@ -470,7 +488,6 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 			 struct watch *watches)
 {
 	int64_t ns;
-
 
 	if (found == LOOK_TOOK) {
 		pace_begin(pace);
