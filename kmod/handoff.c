@@ -12,8 +12,8 @@
  * goroutine does so first and looks for an idle P then; here a P is made idle
  * first, and the queues are looked at again then. Both have a full barrier in
  * between, so at least one of the two sees the other. Where there is work but no
- * spare, @starving is set under the lock, and a spare looks at it under the
- * lock before it sleeps.
+ * spare, the P's bit in @starving is set under the lock, and a spare looks at that under
+ * the lock before it sleeps.
  */
 #include <linux/list.h>
 #include <linux/sched.h>
@@ -86,9 +86,7 @@ void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason, u32 cpu)
 void kgo_starve(struct kgo_rt *rt, u32 p)
 {
 	lockdep_assert_held(&rt->lock);
-	if (rt->starving < kgo_nr_p_used(rt))
-		rt->starving++;
-	rt->starving_p = p;
+	__set_bit(p, rt->starving);
 	kgo_event(rt, KGO_EVENT_SPARES);
 }
 

@@ -86,9 +86,9 @@ struct kgo_counts {
  * @nr_m: number of Ms
  * @spares: parked Ms, the last one parked first
  * @nr_spare: length of @spares
- * @starving: how many Ps with work have found no spare; as many Ms that park
- *	look for an idle P first
- * @starving_p: the last of them
+ * @starving: a bit for each P that has found no spare for its work; as many Ms that
+ *	park take these first, or other idle Ps
+ * @starving_next: where to begin looking for one
  * @held: Ms that are held, the one that was first
  * @nr_held: length of @held; also read without the lock
  * @held_turn: a bit for each P: the next time that its owner blocks, an M that is
@@ -119,8 +119,8 @@ struct kgo_rt {
 	u32 nr_m;
 	struct list_head spares;
 	u32 nr_spare;
-	u32 starving;
-	u32 starving_p;
+	DECLARE_BITMAP(starving, KGO_MAX_P);
+	u32 starving_next;
 	struct list_head held;
 	u32 nr_held;
 	DECLARE_BITMAP(held_turn, KGO_MAX_P);

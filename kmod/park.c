@@ -32,25 +32,51 @@ static void kgo_spare_del(struct kgo_thread *m)
 	WRITE_ONCE(rt->shared->nr_spare, rt->nr_spare);
 }
 
-/* A P with work had found no spare: take it, or another idle one. */
+/* Take the first idle one of some Ps, of all if NULL, from that one on. */
+static int kgo_take_from(struct kgo_thread *m, const unsigned long *ps, u32 first)
+{
+	struct kgo_rt *rt = m->rt;
+	u32 i, p;
+
+	for (i = 0; i < rt->nr_p; i++) {
+		p = (first + i) % rt->nr_p;
+		if ((!ps || test_bit(p, ps)) && kgo_p_is_idle(rt, p) &&
+		    kgo_p_take_idle(rt, p, m->index))
+			return p;
+	}
+	return KGO_NO_P;
+}
+
+/*
+ * Some Ps had found no spare for their work: take one of them, in turn. Not another one
+ * as long as one of them is idle: it may have been made idle just now, and who did
+ * that looks for a spare for it next; the one here would be forgotten. If others have
+ * taken them all, they were asked to run somebody else's work: take any idle one.
+ *
+ * The words are looked at, not the mask of idle Ps: a bit may be clear for a moment.
+ */
 static void kgo_feed(struct kgo_thread *m)
 {
 	struct kgo_rt *rt = m->rt;
+	u32 starved;
 	int p;
 
 	lockdep_assert_held(&rt->lock);
-	if (!rt->starving)
+	if (bitmap_empty(rt->starving, rt->nr_p))
 		return;
-	if (kgo_p_take_idle(rt, rt->starving_p, m->index))
-		p = rt->starving_p;
-	else
-		p = kgo_p_find_idle(rt, m->index);
+	p = kgo_take_from(m, rt->starving, rt->starving_next);
+	starved = p;
+	if (p == KGO_NO_P) {
+		p = kgo_take_from(m, NULL, 0);
+		starved = find_first_bit(rt->starving, rt->nr_p);
+	}
 	if (p == KGO_NO_P) {
 		/* All have been taken by others. */
-		rt->starving = 0;
+		bitmap_zero(rt->starving, rt->nr_p);
 		return;
 	}
-	rt->starving--;
+	__clear_bit(starved, rt->starving);
+	rt->starving_next = p + 1;
 	kgo_spare_grant(m, p, KGO_PARK_IDLE, 0);
 }
 
