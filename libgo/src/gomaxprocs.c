@@ -87,7 +87,8 @@ void ps_destroy(void)
 	munmap(rt.ps, ps_size());
 }
 
-void p_meets_others(struct p *p)
+/* It is not the only one any more: others may take from it. */
+static void p_meet_others(struct p *p)
 {
 	__atomic_store_n(&p->alone, false, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -95,7 +96,8 @@ void p_meets_others(struct p *p)
 		sched_wake();
 }
 
-void p_retire(struct m *m)
+/* Part the M and its P, which goes out of use. */
+static void p_retire(struct m *m)
 {
 	struct p *p = m_p(m);
 	struct g_list list;
@@ -126,6 +128,22 @@ void p_retire(struct m *m)
 	if (m->spinning)
 		sched_spinning_end(m);
 	sched_wake();
+}
+
+bool p_follow(struct m *m)
+{
+	struct p *p = m_p(m);
+	/* Who sees the number sees how many there are at most. */
+	uint32_t n = __atomic_load_n(&rt.nr_p, __ATOMIC_ACQUIRE);
+
+	if (p->index >= n) {
+		p_retire(m);
+		return false;
+	}
+	p->procs_seen = n;
+	if (p->alone && procs_top() > 1)
+		p_meet_others(p);
+	return true;
 }
 
 /* Have idle Ps beyond the number retired by spares. */

@@ -11,11 +11,17 @@
 int ps_make(void);
 void ps_destroy(void);
 
-/* The current M's P is not the only one any more: others may take from it. */
-void p_meets_others(struct p *p);
+/* Has the number of Ps changed since p_follow()? By the P's owner. */
+static inline bool procs_changed(const struct p *p)
+{
+	return p->procs_seen != procs();
+}
 
-/* The current M holds a P that is to go out of use: part them. */
-void p_retire(struct m *m);
+/*
+ * See to what a change means for the current M's P. False if it has gone out of use; the
+ * M has none then.
+ */
+bool p_follow(struct m *m);
 
 /* The number follows the CPUs, until it is set (the monitor, now and then). */
 void procs_follow(void);

@@ -278,20 +278,20 @@ void go_exit(void)
 	g_end(end_begin());
 }
 
-/* The first function on a goroutine's stack. */
-void g_main(struct g *prev);
-__attribute__((used)) void g_main(struct g *prev)
+__attribute__((used)) struct g_pair g_main(struct g *prev)
 {
 	struct m *m = switched(prev);
+	struct g *g, *next;
 
-	for (;;) {
-		struct g *g = m->g;
-
+	do {
+		g = m->g;
 		*m->errno_loc = 0;
 		critical_exit(m);
 		g->fn(g->arg);
-		m = g_end_or_next(end_begin());
-	}
+		m = end_begin();
+		next = g_end_or_next(m);
+	} while (!next);
+	return (struct g_pair){ .prev = g, .next = next };
 }
 
 uint64_t go_id(void)

@@ -120,6 +120,7 @@ void p_release(struct m *m)
 void p_hold(struct m *m, struct p *p)
 {
 	shadow_acquire(p);
+	m->p = p;
 	m->hold = p->index + 1;
 	__atomic_store_n(&m->words->hold, m->hold, __ATOMIC_RELAXED);
 }

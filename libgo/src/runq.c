@@ -14,21 +14,13 @@
 #include "runq.h"
 #include "sched.h"
 
-/* How often in a row the goroutine that was readied last may run next. */
-#define RUNNEXT_TURNS	64
-
 /* How long a thief leaves it alone. */
 #define RUNNEXT_REST	(3 * GO_MICROSECOND)
 
-static struct g **runq_slot(struct p *p, uint32_t i)
-{
-	return &p->runq[i % RUNQ_SIZE];
-}
-
-/* The ring is full: half of it and one more go to the global queue. */
-static bool runq_put_slow(struct p *p, struct g *g, uint32_t head)
+bool runq_put_slow(struct p *p, struct g *g)
 {
 	struct kgo_p *w = p->words;
+	uint32_t head = w->runq_tail - RUNQ_SIZE;
 	struct g *half[RUNQ_SIZE / 2];
 	struct g_list list;
 	uint32_t i;
@@ -49,105 +41,22 @@ static bool runq_put_slow(struct p *p, struct g *g, uint32_t head)
 	return true;
 }
 
-static void runq_put_tail(struct p *p, struct g *g)
-{
-	struct kgo_p *w = p->words;
-
-	for (;;) {
-		uint32_t head = __atomic_load_n(&w->runq_head,
-						__ATOMIC_ACQUIRE);
-		uint32_t tail = w->runq_tail;
-
-		if (likely(tail - head < RUNQ_SIZE)) {
-			__atomic_store_n(runq_slot(p, tail), g,
-					 __ATOMIC_RELAXED);
-			/* Pairs with the acquire of who takes from the ring. */
-			__atomic_store_n(&w->runq_tail, tail + 1,
-					 __ATOMIC_RELEASE);
-			return;
-		}
-		if (runq_put_slow(p, g, head))
-			return;
-	}
-}
-
-void runq_put(struct p *p, struct g *g, bool next)
-{
-	struct kgo_p *w = p->words;
-
-	if (next && p->alone) {
-		uint64_t old = __atomic_load_n(&w->runnext, __ATOMIC_RELAXED);
-
-		__atomic_store_n(&w->runnext, (uintptr_t)g, __ATOMIC_RELAXED);
-		if (!old)
-			return;
-		g = (struct g *)(uintptr_t)old;
-	} else if (next) {
-		/* Release: a thief that takes it sees the goroutine. */
-		g = (struct g *)(uintptr_t)
-			__atomic_exchange_n(&w->runnext, (uintptr_t)g,
-					    __ATOMIC_SEQ_CST);
-		if (!g)
-			return;
-	}
-	runq_put_tail(p, g);
-}
-
 void runq_put_list(struct p *p, struct g_list *list)
 {
 	struct g *g;
 
 	while ((g = g_list_pop(list)))
-		runq_put_tail(p, g);
+		runq_put(p, g);
 }
 
-struct g *runq_get(struct p *p)
+void runq_requeue_next(struct p *p)
 {
-	struct kgo_p *w = p->words;
-	uint64_t next = __atomic_load_n(&w->runnext, __ATOMIC_RELAXED);
-	uint32_t head, tail;
+	uint64_t next = __atomic_exchange_n(&p->words->runnext, 0,
+					    __ATOMIC_ACQUIRE);
 
-	/*
-	 * Two that wake each other must not keep the others from running: now
-	 * and then the next one waits behind them.
-	 */
-	if (unlikely(next && p->inherits++ == RUNNEXT_TURNS)) {
-		p->inherits = 0;
-		next = __atomic_exchange_n(&w->runnext, 0, __ATOMIC_ACQUIRE);
-		if (next)
-			runq_put_tail(p, (struct g *)(uintptr_t)next);
-		next = 0;
-	}
-	if (next && p->alone) {
-		__atomic_store_n(&w->runnext, 0, __ATOMIC_RELAXED);
-		return (struct g *)(uintptr_t)next;
-	}
-	/* Only a thief can have taken it, and only the owner puts one there. */
-	if (next && __atomic_compare_exchange_n(&w->runnext, &next, 0, false,
-						__ATOMIC_ACQUIRE,
-						__ATOMIC_RELAXED))
-		return (struct g *)(uintptr_t)next;
-
-	head = __atomic_load_n(&w->runq_head, __ATOMIC_ACQUIRE);
-	for (;;) {
-		struct g *g;
-
-		tail = w->runq_tail;
-		if (head == tail)
-			return NULL;
-		g = __atomic_load_n(runq_slot(p, head), __ATOMIC_RELAXED);
-		if (p->alone) {
-			__atomic_store_n(&w->runq_head, head + 1,
-					 __ATOMIC_RELAXED);
-		} else if (!__atomic_compare_exchange_n(&w->runq_head, &head,
-							head + 1, false,
-							__ATOMIC_RELEASE,
-							__ATOMIC_ACQUIRE)) {
-			continue;
-		}
-		p->inherits = 0;
-		return g;
-	}
+	p->inherits = 0;
+	if (next)
+		runq_put(p, (struct g *)(uintptr_t)next);
 }
 
 /*
@@ -177,7 +86,7 @@ static uint32_t runq_grab(struct p *p, struct p *victim, bool runnext)
 	uint32_t to = p->words->runq_tail;
 	uint32_t head, tail, n, i;
 
-	/* Its owner does not expect us yet. Pairs with p_meets_others(). */
+	/* Its owner does not expect us yet. Pairs with p_meet_others(). */
 	if (__atomic_load_n(&victim->alone, __ATOMIC_ACQUIRE))
 		return 0;
 	for (;;) {

@@ -133,6 +133,7 @@ struct stack_list {
  * @index: which one it is
  * @runq: the ring of runnable goroutines
  * @inherits: picks of runnext in a row
+ * @procs_seen: the number of Ps when its owner last saw to a change of that
  * @alone: there has been no other P so far, and nobody takes from its queue; cleared
  *	by its owner
  * @put_off: how often those whose turn it is have waited for those that are due
@@ -151,6 +152,7 @@ struct p {
 	struct kgo_p *words;
 	uint32_t index;
 	uint32_t inherits;
+	uint32_t procs_seen;
 	bool alone;
 	uint8_t put_off;
 	bool passed;
@@ -178,6 +180,7 @@ typedef void (*after_fn)(struct g *prev, void *arg);
  * struct m - a thread that runs goroutines
  * @words: its shared words
  * @hold: what words->hold was when it got its P, or M_NO_P
+ * @p: that P, while there is one
  * @index: which one it is
  * @g: the goroutine that it runs, or &g0
  * @bound: the goroutine that it runs nothing but, NULL if it runs any
@@ -202,6 +205,7 @@ struct m {
 	struct kgo_m *words;
 	uint32_t hold;
 	uint32_t index;
+	struct p *p;
 	struct g *g;
 	struct g *bound;
 	struct g *picked;
@@ -341,7 +345,7 @@ static inline uint32_t procs_top(void)
 /* The P of an M that is in a critical section. */
 static inline struct p *m_p(struct m *m)
 {
-	return &rt.ps[m->hold - 1];
+	return m->p;
 }
 
 /* Add to one of a P's counters: written by its owner only, read by anyone. */

@@ -67,15 +67,21 @@ struct m *switched(struct g *prev)
 	return m;
 }
 
+/* Of a switch, what comes before that of the stacks. */
+static inline void switch_prepare(struct m *m, struct g *next)
+{
+	if (unlikely(!next->sp))
+		g_begin(m, next);
+	next->status = G_RUNNING;
+	m->g = next;
+}
+
 static struct m *switch_to(struct m *m, struct g *next)
 {
 	struct g *prev = m->g;
 
 	prev->err = *m->errno_loc;
-	if (!next->sp)
-		g_begin(m, next);
-	next->status = G_RUNNING;
-	m->g = next;
+	switch_prepare(m, next);
 	shadow_switch(&prev->shadow, &next->shadow);
 	prev = g_switch(prev, next);
 	m = switched(prev);
@@ -130,7 +136,9 @@ bool hold_renew(struct m *m)
 	if (hold == KGO_HOLD_NONE)
 		return false;
 	if (hold != m->hold) {
-		m->hold = hold;	/* the kernel has given it another P */
+		/* The kernel has given it another P. */
+		m->hold = hold;
+		m->p = &rt.ps[hold - 1];
 		shadow_acquire(m_p(m));
 	}
 	return true;
@@ -241,12 +249,17 @@ void sched_wake(void)
 	} while (ret == -EBUSY && sched_work_waits());
 }
 
+/* Without a look at the clock: does one go first, or has that P a timer? */
+static inline bool somebody_may_be_due(const struct p *p)
+{
+	return globq_has_first() || timers_first(&p->timers) != INT64_MAX;
+}
+
 /* Does one go first, or has a timer of that P run out? */
 static bool somebody_is_due(const struct p *p)
 {
-	int64_t first = timers_first(&p->timers);
-
-	return globq_has_first() || (first != INT64_MAX && first <= go_now());
+	return globq_has_first() || (somebody_may_be_due(p) &&
+				     timers_first(&p->timers) <= go_now());
 }
 
 /*
@@ -273,12 +286,15 @@ void g_ready(struct m *m, struct g *g)
 	}
 	g->status = G_RUNNABLE;
 	if (m && m->hold != M_NO_P) {
-		runq_put(m_p(m), g, true);	/* a full barrier */
+		runq_put_next(m_p(m), g);	/* a full barrier */
+		/* Alone it has no thieves to wake; p_follow() does when it has. */
+		if (!m_p(m)->alone)
+			sched_wake();
 	} else {
 		globq_put(g);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		sched_wake();
 	}
-	sched_wake();
 	sysmon_wake();
 }
 
@@ -302,14 +318,15 @@ static struct g_list list_runnable(struct g_list *list)
 
 void g_ready_list(struct m *m, struct g_list *list)
 {
-	struct g_list ready = list_runnable(list);
+	struct g_list ready;
 
-	if (!ready.head)
-		return;
-	if (ready.len == 1) {
-		g_ready(m, ready.head);
+	if (list->len == 1) {
+		g_ready(m, g_list_pop(list));
 		return;
 	}
+	ready = list_runnable(list);
+	if (!ready.head)
+		return;
 	if (m && m->hold != M_NO_P)
 		runq_put_list(m_p(m), &ready);
 	else
@@ -342,32 +359,71 @@ void sched_timer_added(int64_t when)
 
 /* ---- finding a goroutine --------------------------------------------------------- */
 
-/* From the P's own queue, or NULL. The quick way, on a goroutine's stack. */
-static struct g *pick_local(struct m *m)
+/* What g0 has to see to before anybody runs. */
+static inline bool pick_is_for_g0(const struct m *m)
+{
+	return __atomic_load_n(&rt.stopping, __ATOMIC_RELAXED) ||
+	       procs_changed(m->p) || m->g->bound;
+}
+
+/* Is it the turn of those that are not in the P's queue? g0 picks one of them then. */
+static inline bool pick_is_others(uint32_t tick)
+{
+	return unlikely(tick % GLOBQ_TICKS == 0) && (globq_len() || p_wanted());
+}
+
+/* That goroutine was picked. NULL if g0 has to pass the P to the M that it is bound to. */
+static inline struct g *picked(struct m *m, struct g *g)
 {
 	struct p *p = m_p(m);
-	struct kgo_p *w = p->words;
-	uint32_t tick = w->tick + 1;
+
+	__atomic_store_n(&p->words->tick, p->words->tick + 1, __ATOMIC_RELAXED);
+	p_count(&p->switches, 1);
+	if (likely(!g->bound))
+		return g;
+	m->picked = g;
+	return NULL;
+}
+
+/*
+ * From the P's own queue, on a goroutine's stack; NULL if there is nothing or something
+ * else to look at. It calls nothing, so its callers have few registers to save.
+ */
+static __always_inline struct g *pick_quick(struct m *m)
+{
+	struct p *p = m_p(m);
+	uint32_t tick = p->words->tick + 1;
 	struct g *g;
 
-	if (unlikely(__atomic_load_n(&rt.stopping, __ATOMIC_RELAXED) ||
-		     p->index >= procs() || m->g->bound ||
-		     (p->alone && procs_top() > 1)))
-		return NULL;	/* g0 sees to it */
-	if (unlikely(tick % GLOBQ_TICKS == 0) && (globq_len() || p_wanted()))
-		return NULL;	/* its turn, g0 does that */
+	if (unlikely(pick_is_for_g0(m) || pick_is_others(tick) ||
+		     runq_next_rests(p)))
+		return NULL;
+	if (unlikely(tick % TIMER_TICKS == 0) && somebody_may_be_due(p))
+		return NULL;
+	g = runq_get_any(p);
+	return likely(g) ? picked(m, g) : NULL;
+}
+
+/* When pick_quick() has returned NULL: the same, once that has been looked at. */
+static __attribute__((noinline)) struct g *pick_slow(struct m *m)
+{
+	struct p *p = m_p(m);
+	uint32_t tick = p->words->tick + 1;
+	struct g *g;
+
+	if (m->picked || pick_is_for_g0(m) || pick_is_others(tick))
+		return NULL;
 	if (tick % TIMER_TICKS == 0 && somebody_is_due(p))
 		return NULL;	/* g0 picks or fires it */
 	g = runq_get(p);
-	if (!g)
-		return NULL;
-	__atomic_store_n(&w->tick, tick, __ATOMIC_RELAXED);
-	p_count(&p->switches, 1);
-	if (unlikely(g->bound)) {
-		m->picked = g;	/* g0 passes the P to its M */
-		return NULL;
-	}
-	return g;
+	return g ? picked(m, g) : NULL;
+}
+
+static __always_inline struct g *pick_local(struct m *m)
+{
+	struct g *g = pick_quick(m);
+
+	return likely(g) ? g : pick_slow(m);
 }
 
 /* Fire a P's timers that are due. Returns whether any was. */
@@ -616,12 +672,8 @@ static struct g *find_runnable(struct m *m)
 		}
 		if (__atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE))
 			return NULL;
-		if (unlikely(m_p(m)->index >= procs())) {
-			p_retire(m);
+		if (unlikely(procs_changed(m_p(m))) && !p_follow(m))
 			continue;
-		}
-		if (unlikely(m_p(m)->alone && procs_top() > 1))
-			p_meets_others(m_p(m));
 		g = find_now(m);
 		if (g) {
 			struct p *p = m_p(m);
@@ -715,17 +767,34 @@ static void after_requeue(struct g *prev, void *arg)
 {
 	(void)arg;
 	prev->status = G_RUNNABLE;
-	runq_put(m_p(m_self()), prev, false);
+	runq_put(m_p(m_self()), prev);
+}
+
+static __attribute__((noinline)) struct m *yield_slow(struct m *m)
+{
+	struct g *next = pick_slow(m);
+
+	m->after = after_requeue;
+	return switch_to(m, next ? next : &m->g0);
 }
 
 struct m *g_yield(struct m *m)
 {
-	struct g *next;
+	struct p *p = m_p(m);
+	struct g *g = m->g, *next;
 
-	stack_check(m->g);
-	next = pick_local(m);
-	m->after = after_requeue;
-	return switch_to(m, next ? next : &m->g0);
+	stack_check(g);
+	next = pick_quick(m);
+	if (unlikely(!next))
+		return yield_slow(m);
+	if (p->alone && runq_has_room(p)) {
+		/* Nobody takes it from there before its stack is left. */
+		g->status = G_RUNNABLE;
+		runq_append(p, g);
+	} else {
+		m->after = after_requeue;
+	}
+	return switch_to(m, next);
 }
 
 /* Its stack may be used again at once: it goes to who runs next. */
@@ -762,7 +831,7 @@ void g_end(struct m *m)
 	end_to(m, next);
 }
 
-struct m *g_end_or_next(struct m *m)
+struct g *g_end_or_next(struct m *m)
 {
 	struct g *next;
 
@@ -770,7 +839,13 @@ struct m *g_end_or_next(struct m *m)
 		g_end(m);
 	stack_check(m->g);
 	next = pick_local(m);
-	if (!next || !g_inherit(m, m->g, next))
-		end_to(m, next);
-	return m;
+	if (next && g_inherit(m, m->g, next))
+		return NULL;
+	if (shadow_follows_goroutines())
+		end_to(m, next);	/* who returns has to be who was called */
+	if (!next)
+		next = &m->g0;
+	m->after = after_end;
+	switch_prepare(m, next);
+	return next;
 }

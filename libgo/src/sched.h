@@ -92,10 +92,11 @@ struct m *g_yield(struct m *m);
 /* End the current goroutine. */
 void g_end(struct m *m) __attribute__((noreturn));
 
-/* End it, in its first function. Returns if the next goroutine goes on from there,
- * as it had no stack yet.
+/*
+ * End it, in its first function. Returns whom that is to switch to, in a critical section
+ * of @m; NULL if the next goroutine goes on from there, as it had no stack yet.
  */
-struct m *g_end_or_next(struct m *m);
+struct g *g_end_or_next(struct m *m);
 
 /* The other side of every switch; returns the M that runs this now. */
 struct m *switched(struct g *prev);

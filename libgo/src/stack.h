@@ -105,7 +105,7 @@ static inline void stack_check(const struct g *g)
 {
 	if (likely(g->guarded))
 		return;
-	if ((char *)__builtin_frame_address(0) < g->stack_lo + STACK_SPARE ||
+	if (stack_pointer() < g->stack_lo + STACK_SPARE ||
 	    (stack_is_small(g->stack_class) &&
 	     *(uint64_t *)g->stack_lo != STACK_CANARY))
 		stack_overflow();

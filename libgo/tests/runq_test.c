@@ -83,7 +83,10 @@ START_TEST(what_goes_in_comes_out_once)
 		rand ^= rand << 13;
 		rand ^= rand >> 7;
 		rand ^= rand << 17;
-		runq_put(&ps[0], &items[i], rand & 1);
+		if (rand & 1)
+			runq_put_next(&ps[0], &items[i]);
+		else
+			runq_put(&ps[0], &items[i]);
 		if (rand % 3 == 0) {
 			g = runq_get(&ps[0]);
 			if (g)
@@ -112,9 +115,9 @@ START_TEST(the_next_one_comes_first_and_the_others_in_order)
 
 	fake_runtime();
 	for (i = 0; i < 10; i++)
-		runq_put(&ps[0], &items[i], false);
-	runq_put(&ps[0], &items[10], true);
-	runq_put(&ps[0], &items[11], true);
+		runq_put(&ps[0], &items[i]);
+	runq_put_next(&ps[0], &items[10]);
+	runq_put_next(&ps[0], &items[11]);
 	ck_assert_ptr_eq(runq_get(&ps[0]), &items[11]);
 	for (i = 0; i < 11; i++)
 		ck_assert_ptr_eq(runq_get(&ps[0]), &items[i]);
@@ -128,9 +131,9 @@ START_TEST(a_full_queue_overflows_into_the_global_one)
 
 	fake_runtime();
 	for (i = 0; i < RUNQ_SIZE; i++)
-		runq_put(&ps[0], &items[i], false);
+		runq_put(&ps[0], &items[i]);
 	ck_assert_uint_eq(globq_len(), 0);
-	runq_put(&ps[0], &items[i], false);
+	runq_put(&ps[0], &items[i]);
 	ck_assert_uint_eq(globq_len(), RUNQ_SIZE / 2 + 1);
 }
 END_TEST
@@ -141,7 +144,7 @@ START_TEST(a_thief_takes_half)
 
 	fake_runtime();
 	for (i = 0; i < 100; i++)
-		runq_put(&ps[0], &items[i], false);
+		runq_put(&ps[0], &items[i]);
 	ck_assert_ptr_eq(runq_steal(&ps[1], &ps[0], false), &items[49]);
 	for (i = 0; i < 49; i++)
 		ck_assert_ptr_eq(runq_get(&ps[1]), &items[i]);

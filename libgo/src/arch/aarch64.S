@@ -28,13 +28,13 @@ g_switch:
 
 	mov	x10, sp
 	str	x10, [x0]
+.Lresume:
 	ldr	x10, [x1]
 	mov	sp, x10
 
 	ldr	x11, [sp, #160]
 	cmp	x9, x11
-	b.eq	1f
-	msr	fpcr, x11
+	b.ne	2f
 1:
 	ldp	x19, x20, [sp, #16]
 	ldp	x21, x22, [sp, #32]
@@ -50,6 +50,21 @@ g_switch:
 	.cfi_restore 29
 	.cfi_restore 30
 	ret
+	.cfi_def_cfa_offset 176
+	.cfi_offset 29, -176
+	.cfi_offset 30, -168
+2:
+	tbnz	x11, #63, 3f		/* CONTEXT_NEW */
+	msr	fpcr, x11
+	b	1b
+3:
+	and	x11, x11, #0x7fffffffffffffff
+	cmp	x9, x11
+	b.eq	4f
+	msr	fpcr, x11
+4:
+	add	sp, sp, #176
+	b	g_start
 	.cfi_endproc
 	.size	g_switch, .-g_switch
 
@@ -64,11 +79,11 @@ g_entry:
 	.cfi_undefined 30
 	nop
 g_start:
-	hint	#36			/* bti j */
 	mov	x29, xzr
 	mov	x30, xzr
 	bl	g_main
-	brk	#0
+	mrs	x9, fpcr
+	b	.Lresume
 	.cfi_endproc
 	.size	g_entry, .-g_entry
 

@@ -15,6 +15,18 @@ struct g;
 struct g *g_switch(struct g *prev, struct g *next);
 void g_start(void);
 
+/* A switch of goroutines, returned in two registers. */
+struct g_pair {
+	struct g *prev;
+	struct g *next;
+};
+
+/*
+ * The first function on a goroutine's stack (goroutine.c). It returns to g_start(), which
+ * goes on with that switch.
+ */
+struct g_pair g_main(struct g *prev);
+
 /* _Unwind_Backtrace(), of what g_switch() has left at sp. */
 void g_unwind(void *sp, _Unwind_Trace_Fn fn, void *arg);
 
@@ -23,7 +35,22 @@ struct fpu_control {
 	uint64_t word;
 };
 
+/*
+ * CONTEXT_NEW is in the first context of a goroutine, beside the control words:
+ * g_switch() does not return there, it goes on at g_start().
+ */
 #if defined(__x86_64__)
+
+#define CONTEXT_NEW	(1ULL << 31)	/* reserved in MXCSR */
+
+/* Asking for the frame's address would take a register for it. */
+static inline char *stack_pointer(void)
+{
+	char *sp;
+
+	__asm__("movq %%rsp, %0" : "=r" (sp));
+	return sp;
+}
 
 static inline struct fpu_control fpu_control_now(void)
 {
@@ -53,14 +80,24 @@ static inline void *context_make(void *top, struct fpu_control fpu)
 
 	*--sp = 0;			/* g_start() has no caller */
 	*--sp = 0;
-	*--sp = (uintptr_t)g_start;	/* the address that ret takes */
+	*--sp = (uintptr_t)g_start;	/* for unwinders */
 	sp -= 6;			/* rbp, rbx, r12 to r15 */
 	memset(sp, 0, 6 * sizeof(*sp));
-	*--sp = fpu.word;
+	*--sp = fpu.word | CONTEXT_NEW;
 	return sp;
 }
 
 #elif defined(__aarch64__)
+
+#define CONTEXT_NEW	(1ULL << 63)	/* reserved in FPCR */
+
+static inline char *stack_pointer(void)
+{
+	char *sp;
+
+	__asm__("mov %0, sp" : "=r" (sp));
+	return sp;
+}
 
 static inline struct fpu_control fpu_control_now(void)
 {
@@ -82,7 +119,7 @@ static inline void *context_make(void *top, struct fpu_control fpu)
 	sp -= 22;			/* the frame of g_switch() */
 	memset(sp, 0, 22 * sizeof(*sp));
 	sp[1] = (uintptr_t)g_start;	/* x30 */
-	sp[20] = fpu.word;
+	sp[20] = fpu.word | CONTEXT_NEW;
 	return sp;
 }
 

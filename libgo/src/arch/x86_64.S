@@ -8,6 +8,11 @@
  * returns prev there. The control words of the FPU are callee-saved too; they
  * hardly ever differ, so they are written only if they do. A struct g begins
  * with the stack pointer.
+ *
+ * The processor expects a ret to go to where the last call came from that had none. A
+ * goroutine that waits has made the same calls as others do, so that is mostly right. For
+ * the same reason the first function of one is called, and returns at its end: who has
+ * switched to it for the first time then finds what the processor expects as it was.
  */
 	.text
 	.globl	g_switch
@@ -43,6 +48,7 @@ g_switch:
 	movzwl	4(%rsp), %edx
 
 	movq	%rsp, (%rdi)
+.Lresume:
 	movq	(%rsi), %rsp
 
 	cmpl	%ecx, (%rsp)
@@ -80,16 +86,33 @@ g_switch:
 	.cfi_rel_offset %r14, 16
 	.cfi_rel_offset %r15, 8
 1:
+	movl	(%rsp), %eax
+	btrl	$31, %eax		/* CONTEXT_NEW */
+	jc	3f
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
 	jmp	2b
+3:
+	movl	%eax, (%rsp)
+	cmpl	%ecx, %eax
+	je	4f
+	ldmxcsr	(%rsp)
+4:
+	cmpw	%dx, 4(%rsp)
+	je	5f
+	fldcw	4(%rsp)
+5:
+	addq	$64, %rsp
+	jmp	g_start
 	.cfi_endproc
 	.size	g_switch, .-g_switch
 
 /*
- * Where a new goroutine's first switch returns to, with prev in %rax and
- * nothing above it: the frame marks the end of the stack for unwinders. They look
- * for what is before a return address, so there is something before g_start.
+ * Where a new goroutine's first switch goes to, with prev in %rdi and nothing
+ * above it: the frame marks the end of the stack for unwinders. They look for what
+ * is before a return address, so there is something before g_start.
+ *
+ * g_main() returns once the goroutine has ended, with prev and next.
  */
 	.globl	g_entry
 	.hidden	g_entry
@@ -102,11 +125,15 @@ g_entry:
 	.cfi_undefined %rip
 	nop
 g_start:
-	endbr64
 	xorl	%ebp, %ebp
-	movq	%rax, %rdi
 	call	g_main
-	ud2
+	movq	%rax, %rdi
+	movq	%rdx, %rsi
+	stmxcsr	(%rsp)
+	fnstcw	4(%rsp)
+	movl	(%rsp), %ecx
+	movzwl	4(%rsp), %edx
+	jmp	.Lresume
 	.cfi_endproc
 	.size	g_entry, .-g_entry
 
