@@ -23,10 +23,11 @@
  * struct standin - the state of the stand-in
  * @map: shared words
  * @map_size: their length
- * @lock: guards the next four
+ * @lock: guards the next six
  * @spares: parked Ms, the last one parked first
- * @starving: how many Ps with work have found no spare
- * @starving_p: the last of them
+ * @starves: the Ps that have found no spare for their work
+ * @nr_starving: how many they are
+ * @starving_next: where to begin looking for one
  * @next_m: index of the next M that was never there
  * @free_m: an index that is free again, plus one; the next is in its words
  * @need: futex: counts the requests for spares
@@ -37,8 +38,9 @@ static struct {
 	size_t map_size;
 	struct lock lock;
 	struct m *spares;
-	uint32_t starving;
-	uint32_t starving_p;
+	bool starves[KGO_MAX_P];
+	uint32_t nr_starving;
+	uint32_t starving_next;
 	uint32_t next_m;
 	uint32_t free_m;
 	uint32_t need;
@@ -126,6 +128,57 @@ static bool spares_low(void)
 		rt.spare_low;
 }
 
+/* With the lock held. */
+static void set_starving(uint32_t p, bool starves)
+{
+	standin.nr_starving += starves - standin.starves[p];
+	standin.starves[p] = starves;
+}
+
+/* Take the first idle one of the Ps that starve, or of all, from that one on. */
+static struct p *take_from(bool starving, uint32_t first, uint32_t m)
+{
+	uint32_t i, nr_p = procs_top();
+
+	for (i = 0; i < nr_p; i++) {
+		struct p *p = &rt.ps[(first + i) % nr_p];
+
+		if ((standin.starves[p->index] || !starving) &&
+		    p_state(p_word(p)) == KGO_P_IDLE && p_take_idle(p, m))
+			return p;
+	}
+	return NULL;
+}
+
+/*
+ * A P that is to be run by an M that parks, or NULL. With the lock held. The rules are
+ * the module's, see kgo_feed() in kmod/park.c.
+ */
+static struct p *feed(uint32_t m)
+{
+	uint32_t starved;
+	struct p *p;
+
+	if (!standin.nr_starving)
+		return NULL;
+	p = take_from(true, standin.starving_next, m);
+	if (p) {
+		starved = p->index;
+	} else {
+		p = take_from(false, 0, m);
+		for (starved = 0; !standin.starves[starved]; starved++)
+			;
+	}
+	if (!p) {
+		memset(standin.starves, 0, sizeof(standin.starves));
+		standin.nr_starving = 0;
+		return NULL;
+	}
+	set_starving(starved, false);
+	standin.starving_next = p->index + 1;
+	return p;
+}
+
 /*
  * Make a spare the owner of an idle P. With the lock held; the caller wakes the
  * spare, or asks for one if there was none.
@@ -137,9 +190,7 @@ static int spare_grant(struct p *p, uint32_t reason, struct m **spare)
 	if (p_state(p_word(p)) != KGO_P_IDLE)
 		return -EBUSY;
 	if (!m) {
-		if (standin.starving < procs())
-			standin.starving++;
-		standin.starving_p = p->index;
+		set_starving(p->index, true);
 		return -EAGAIN;
 	}
 	if (!p_take_idle(p, m->index))
@@ -161,13 +212,10 @@ static void spare_wake(struct m *m)
 
 static uint32_t standin_park(struct m *m, uint32_t *p)
 {
-	struct p *idle = NULL;
+	struct p *idle;
 
 	lock_acquire(&standin.lock);
-	if (standin.starving) {
-		idle = p_find_idle(standin.starving_p, m->index);
-		standin.starving = idle ? standin.starving - 1 : 0;
-	}
+	idle = feed(m->index);
 	if (!idle) {
 		m->spare_next = standin.spares;
 		standin.spares = m;

@@ -93,7 +93,7 @@ bool bound_rescue(void)
 	g = globq_get_bound();
 	if (!g)
 		return true;
-	p = p_find_idle(0, g->bound->index);
+	p = p_find_idle(g->bound->index);
 	if (!p) {
 		globq_put(g);	/* a full barrier */
 		sched_wake();

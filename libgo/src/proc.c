@@ -67,18 +67,16 @@ void p_drop_hint(uint32_t p)
 	}
 }
 
-struct p *p_find_idle(uint32_t first, uint32_t m)
+struct p *p_find_idle(uint32_t m)
 {
 	uint32_t i, nr_p = procs();
 
 	for (i = 0; i < nr_p; i++) {
-		uint32_t n = (first + i) % nr_p;
-
-		if (!(__atomic_load_n(idle_bits(n), __ATOMIC_SEQ_CST) &
-		      1ULL << n % 64))
+		if (!(__atomic_load_n(idle_bits(i), __ATOMIC_SEQ_CST) &
+		      1ULL << i % 64))
 			continue;
-		if (p_take_idle(&rt.ps[n], m))
-			return &rt.ps[n];
+		if (p_take_idle(&rt.ps[i], m))
+			return &rt.ps[i];
 	}
 	return NULL;
 }

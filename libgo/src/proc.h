@@ -35,8 +35,8 @@ bool p_change(struct p *p, uint64_t old, uint64_t state, uint32_t m);
 /* Take an idle P for an M. False if it is not idle. */
 bool p_take_idle(struct p *p, uint32_t m);
 
-/* Take any idle P, beginning with that one. NULL if there is none. */
-struct p *p_find_idle(uint32_t first, uint32_t m);
+/* Take any idle P. NULL if there is none. */
+struct p *p_find_idle(uint32_t m);
 
 /*
  * Does the kernel hold Ms that have come back from a block until there is a P for them?

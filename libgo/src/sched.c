@@ -159,7 +159,7 @@ struct m *critical_resync(struct m *m)
 
 	m->hold = M_NO_P;
 	__atomic_store_n(&m->words->hold, KGO_HOLD_NONE, __ATOMIC_RELAXED);
-	p = p_find_idle(0, m->index);
+	p = p_find_idle(m->index);
 	if (p) {
 		p_hold(m, p);
 		sysmon_wake();
@@ -512,7 +512,7 @@ static void poll_as_poller(struct m *m)
 	netpoll_sleep(until, &ready);
 	netpoll_leave();
 
-	p = p_find_idle(0, m->index);
+	p = p_find_idle(m->index);
 	if (p) {
 		p_hold(m, p);
 		g_ready_list(m, &ready);
@@ -636,7 +636,7 @@ static void give_up(struct m *m)
 	look = spun || !__atomic_load_n(&rt.shared->nr_spinning,
 					__ATOMIC_SEQ_CST);
 	if (globq_len() || (look && work_in_runqs())) {
-		p = p_find_idle(0, m->index);
+		p = p_find_idle(m->index);
 		if (p) {
 			p_hold(m, p);
 			if (spun)
