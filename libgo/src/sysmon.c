@@ -132,6 +132,7 @@ static bool work_waits(void)
  * struct pace - when to look next
  * @delay: how long to sleep before
  * @next: at this time at the latest
+ * @to_steal: this look has found goroutines that an M without any could steal
  * @poll_period: how long those who wait for files may go unseen while a P computes
  * @idle_looks: looks in a row at which no P ran
  * @woken: when who queued a goroutine woke the monitor last
@@ -145,6 +146,7 @@ static bool work_waits(void)
 struct pace {
 	int64_t delay;
 	int64_t next;
+	bool to_steal;
 	int64_t poll_period;
 	uint32_t idle_looks;
 	int64_t woken;
@@ -265,6 +267,20 @@ static bool sysmon_watch(struct watch *watches, int64_t now)
 	return computes;
 }
 
+/* Are there goroutines in queues, no idle P, and nobody who looks for some? */
+static bool work_to_steal(void)
+{
+	uint32_t i;
+
+	if (p_count_idle() ||
+	    __atomic_load_n(&rt.shared->nr_spinning, __ATOMIC_RELAXED))
+		return false;
+	for (i = 0; i < procs_top(); i++)
+		if (!runq_empty(&rt.ps[i]))
+			return true;
+	return false;
+}
+
 /*
  * Look at a P that runs. Its goroutine gives way to a timer that is due, or to one of
  * @nr_first goroutines, if no idle P can see to them.
@@ -280,8 +296,13 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 		sched_wake();
 		due = false;
 	}
-	if (due || p_has_work(p))
+	if (due || p_has_work(p)) {
 		found = p_look(p, word, w, due, now);
+	} else if (pace->to_steal && now - w->since >= rt.assist->retake_after &&
+		 retake(p, word, w)) {
+		pace->to_steal = false;
+		found = LOOK_TOOK;
+	}
 	/* It is one for whom it has been stopped. */
 	if (due && !timer && w->since == now)
 		--*nr_first;
@@ -300,6 +321,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 	pace->next = INT64_MAX;
 	poll_if_nobody_does(pace, sysmon_watch(watches, now), now);
 	nr_first = __atomic_load_n(&globq_nr_first, __ATOMIC_RELAXED);
+	pace->to_steal = work_to_steal();
 	for (i = 0; i < procs_top(); i++) {
 		struct p *p = &rt.ps[i];
 		uint64_t word = p_word(p);

@@ -7,6 +7,7 @@
 #include <fenv.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -239,6 +240,53 @@ START_TEST(the_monitor_is_woken_for_who_returns)
 }
 END_TEST
 
+static int blocks;
+
+static void block_in_read(void *arg)
+{
+	char c;
+
+	(void)arg;
+	store(blocks, 1);
+	ck_assert_int_eq(read(fds[0], &c, 1), 1);
+	go_waitgroup_done(&wg);
+}
+
+static void compute_until(int64_t when)
+{
+	while (go_now() < when && !load(count))
+		;
+}
+
+/* What is queued behind one that computes is stolen, for the P of one that is blocked. */
+static void compute_beside_one_that_blocks(void *arg __attribute__((unused)))
+{
+	sigset_t preempt, before;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	go_waitgroup_add(&wg, 2);
+	go_spawn(block_in_read, NULL);
+	while (!load(blocks))
+		;
+	sigemptyset(&preempt);
+	sigaddset(&preempt, SIGURG);
+	pthread_sigmask(SIG_BLOCK, &preempt, &before);
+	/* It had no reason to lose its P before. */
+	compute_until(go_now() + 50 * GO_MILLISECOND);
+	go_spawn(count_one, NULL);
+	compute_until(go_now() + 5 * GO_SECOND);
+	ck_assert_int_eq(load(count), 1);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+	go_waitgroup_wait(&wg);
+}
+
+START_TEST(a_blocked_owner_gives_way_to_work_of_another)
+{
+	run_with_procs(2, compute_beside_one_that_blocks);
+}
+END_TEST
+
 /* ---- what belongs to a goroutine ------------------------------------------------- */
 
 /* The compiler may remember the address of a thread's errno in a function. */
@@ -446,6 +494,7 @@ int main(void)
 	tcase_add_go_test(tc, returning_goroutines_get_a_processor_again);
 	tcase_add_go_test(tc, returning_goroutines_get_a_processor_from_those_that_compute);
 	tcase_add_go_test(tc, the_monitor_is_woken_for_who_returns);
+	tcase_add_test(tc, a_blocked_owner_gives_way_to_work_of_another);
 	tcase_add_go_test(tc, errno_belongs_to_the_goroutine);
 	tcase_add_go_test(tc, the_rounding_mode_belongs_to_the_goroutine);
 	tcase_add_go_test(tc, a_goroutine_begins_with_the_rounding_mode_of_go_run);
