@@ -178,15 +178,25 @@ static void select_queue(struct select *s, struct g *g)
 	}
 }
 
+/*
+ * The wait is over. Who has ended it has taken that case's waiter out, and is done with
+ * it. Who comes too late takes one out as well, and finds that out then: so the others
+ * take their locks, also if they are out.
+ */
 static void select_dequeue(const struct m *m, struct select *s)
 {
-	uint32_t n = select_lock(m, s);
 	uint32_t i;
 
-	for (i = 0; i < s->n; i++)
-		if (is_chan_case(&s->cases[i]) && s->waiters[i].queued)
-			waitq_del(case_waitq(&s->cases[i]), &s->waiters[i]);
-	select_unlock(s, n);
+	for (i = 0; i < s->n; i++) {
+		struct go_case *c = &s->cases[i];
+
+		if (!is_chan_case(c) || i == s->choice.index)
+			continue;
+		shared_lock(m, &c->ch->lock);
+		if (s->waiters[i].queued)
+			waitq_del(case_waitq(c), &s->waiters[i]);
+		lock_release(&c->ch->lock);
+	}
 }
 
 /*
