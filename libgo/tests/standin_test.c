@@ -18,7 +18,9 @@ static void begin(void)
 {
 	uint32_t i;
 
-	rt.nr_p = rt.nr_p_top = rt.nr_p_max = NR_P;
+	rt.nr_p = NR_P;
+	rt.nr_p_top = NR_P;
+	rt.nr_p_max = NR_P;
 	rt.nr_m_max = 4;
 	rt.ps = ps;
 	ck_assert_int_eq(assist_standin.start(), 0);
