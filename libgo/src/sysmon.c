@@ -50,6 +50,9 @@
 /* Looks at the shortest distance before it grows, as in Go. */
 #define STEADY_LOOKS	50
 
+/* See pace_idle_looks(). */
+#define IDLE_LOOKS	10
+
 /*
  * How long before a timer that ends the sleep of all the monitor wakes, if that was
  * a long one: what runs then may block at once, and a thread comes to its CPU some
@@ -82,7 +85,7 @@
  * that found no owner blocked. Its looks take CPU time from those who run.
  */
 #define WAKE_REST	(2 * GO_MILLISECOND)
-#define WAKE_REST_MAX	(16 * GO_MILLISECOND)
+#define WAKE_REST_MAX	(64 * GO_MILLISECOND)
 
 /*
  * It runs for some microseconds to let others run, and where Ms of goroutines that were
@@ -423,12 +426,32 @@ static void pace_begin(struct pace *pace)
 	pace->steady = must_hurry() ? STEADY_LOOKS : 0;
 }
 
-/* In a look's distance at the earliest, so who queues does not pay often. */
-static bool may_be_woken(const struct pace *pace)
+/* How long nobody may wake it yet: in a look's distance at the earliest, so who queues
+ * does not pay often.
+ */
+static int64_t rest_left(const struct pace *pace)
 {
 	int64_t rest = must_hurry() ? pace->rest : rt.assist->patience;
 
-	return go_now() - pace->woken >= rest;
+	return pace->woken + rest - go_now();
+}
+
+/* It was woken: look often, unless it has been in vain of late. */
+static void pace_woken(struct pace *pace)
+{
+	pace_begin(pace);
+	pace->steady = pace->steady * WAKE_REST / pace->rest;
+	pace->eager = pace->eager * WAKE_REST / pace->rest;
+	if (pace->rest < WAKE_REST_MAX)
+		pace->rest *= 2;
+}
+
+/* Looks without a P that runs, until it sleeps so that each that does would wake it. */
+static uint32_t pace_idle_looks(const struct pace *pace)
+{
+	bool in_vain = must_hurry() && pace->rest > WAKE_REST;
+
+	return in_vain ? IDLE_LOOKS : rt.assist->idle_looks;
 }
 
 /* Longer and longer, but never longer than a slice while work waits. */
@@ -491,7 +514,7 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 		ns = rt.assist->patience;
 	if (sysmon_doze(ns, LOOK_ASLEEP))
 		pace->deadlock_looks = 0;
-	pace_begin(pace);
+	pace_woken(pace);
 	sysmon_warm_up(watches);
 }
 
@@ -509,7 +532,7 @@ static int64_t until_look(const struct pace *pace)
 static void sysmon_sleep(struct pace *pace, enum look found,
 			 struct watch *watches)
 {
-	int64_t ns;
+	int64_t ns, rest;
 
 	if (found == LOOK_TOOK) {
 		pace_begin(pace);
@@ -517,7 +540,7 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	}
 	if (found != LOOK_ASLEEP) {
 		pace->idle_looks = 0;
-	} else if (++pace->idle_looks > rt.assist->idle_looks) {
+	} else if (++pace->idle_looks > pace_idle_looks(pace)) {
 		sysmon_sleep_idle(pace, watches);
 		return;
 	}
@@ -528,16 +551,13 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	}
 
 	ns = until_look(pace);
-	if (!may_be_woken(pace)) {
+	rest = rest_left(pace);
+	if (rest > 0) {
 		/* Nobody can end that. */
-		sysmon_nap(ns < WAKE_REST ? ns : WAKE_REST);
+		sysmon_nap(ns < rest ? ns : rest);
 	} else if (sysmon_doze(ns, found)) {
 		pace->woken = go_now();
-		pace_begin(pace);
-		/* the more often in vain, the shorter it looks closely */
-		pace->steady = pace->steady * WAKE_REST / pace->rest;
-		if (pace->rest < WAKE_REST_MAX)
-			pace->rest *= 2;
+		pace_woken(pace);
 		return;
 	}
 	pace_slow(pace, found);
