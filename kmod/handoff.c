@@ -72,6 +72,7 @@ void kgo_spare_grant(struct kgo_thread *spare, u32 p, u32 reason, u32 cpu)
 	lockdep_assert_held(&rt->lock);
 	WRITE_ONCE(spare->words->cpu,
 		   cpu == task_cpu(spare->task) + 1 ? 0 : cpu);
+	__clear_bit(p, rt->starving);
 	list_del_init(&spare->spare_node);
 	rt->nr_spare--;
 	WRITE_ONCE(rt->shared->nr_spare, rt->nr_spare);

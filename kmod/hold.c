@@ -210,11 +210,11 @@ void kgo_hold_end(struct kgo_rt *rt)
 int kgo_pass(struct kgo_rt *rt, struct kgo_pass *arg)
 {
 	struct kgo_thread *self = kgo_m_current(rt), *m;
-	u32 p = arg->p, owned;
+	u32 p, owned;
 	int ret = 0;
 	u64 word;
 
-	if (arg->flags || p >= rt->nr_p)
+	if (arg->flags || !kgo_p_index(rt, arg->p, &p))
 		return -EINVAL;
 
 	raw_spin_lock_irq(&rt->lock);

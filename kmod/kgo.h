@@ -46,6 +46,9 @@ struct vm_area_struct;
 
 #define KGO_NO_P	(-1)
 
+/* How often to try to take Ps that others make idle again and again. */
+#define KGO_TAKE_TRIES	16
+
 /* What is counted, per CPU: the counters of struct kgo_stats, in its order. */
 struct kgo_counts {
 	u64 handoffs;
@@ -209,12 +212,14 @@ void kgo_m_exit(void);
 
 /* p.c: who owns a P */
 u32 kgo_nr_p_used(struct kgo_rt *rt);
+bool kgo_p_index(const struct kgo_rt *rt, u32 said, u32 *p);
 bool kgo_p_owned(struct kgo_thread *m, u32 *p, u64 *word);
 bool kgo_p_gives_up(struct kgo_thread *m);
 bool kgo_p_change(struct kgo_rt *rt, u32 p, u64 old, u64 state, u32 m);
 bool kgo_p_is_idle(struct kgo_rt *rt, u32 p);
 bool kgo_p_retake(struct kgo_thread *m, u32 p);
 bool kgo_p_take_idle(struct kgo_rt *rt, u32 p, u32 m);
+bool kgo_p_try_idle(struct kgo_rt *rt, u32 p, u32 m, unsigned int *tries);
 int kgo_p_find_idle(struct kgo_rt *rt, u32 m);
 bool kgo_p_has_work(struct kgo_rt *rt, u32 p);
 bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p);

@@ -12,11 +12,9 @@
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/nospec.h>
 
 #include "kgo.h"
-
-/* How often to try to take a P that others make idle again and again. */
-#define KGO_TAKE_TRIES	16
 
 static u64 kgo_word(u64 old, u64 state, u32 m)
 {
@@ -46,6 +44,22 @@ bool kgo_p_is_idle(struct kgo_rt *rt, u32 p)
 }
 
 /**
+ * kgo_p_index() - the index of a P that user space has said
+ * @rt: the runtime
+ * @said: what it has said
+ * @p: where the index goes; nothing is done ahead, by speculation, with another one
+ *
+ * Return: whether there is that P.
+ */
+bool kgo_p_index(const struct kgo_rt *rt, u32 said, u32 *p)
+{
+	if (said >= rt->nr_p)
+		return false;
+	*p = array_index_nospec(said, rt->nr_p);
+	return true;
+}
+
+/**
  * kgo_p_owned() - the P that an M holds
  * @m: the M, the current task's
  * @p: where its P's index goes
@@ -57,9 +71,8 @@ bool kgo_p_owned(struct kgo_thread *m, u32 *p, u64 *word)
 {
 	u32 hold = READ_ONCE(m->words->hold) & ~KGO_HOLD_SUSPECT;
 
-	if (hold == KGO_HOLD_NONE || hold > m->rt->nr_p)
+	if (hold == KGO_HOLD_NONE || !kgo_p_index(m->rt, hold - 1, p))
 		return false;
-	*p = hold - 1;
 	*word = READ_ONCE(kgo_rt_p(m->rt, *p)->word);
 	return kgo_word_state(*word) == KGO_P_RUNNING &&
 	       kgo_word_m(*word) == m->index;
@@ -166,6 +179,21 @@ bool kgo_p_take_idle(struct kgo_rt *rt, u32 p, u32 m)
 	unsigned int tries = KGO_TAKE_TRIES;
 
 	return kgo_p_take(rt, p, NULL, m, &tries);
+}
+
+/**
+ * kgo_p_try_idle() - take an idle P, as one of several
+ * @rt: the runtime
+ * @p: the P
+ * @m: the new owner
+ * @tries: how often more to try where others make it idle again and again; begins with
+ *	KGO_TAKE_TRIES
+ *
+ * Return: false if the P is not idle.
+ */
+bool kgo_p_try_idle(struct kgo_rt *rt, u32 p, u32 m, unsigned int *tries)
+{
+	return kgo_p_is_idle(rt, p) && kgo_p_take(rt, p, NULL, m, tries);
 }
 
 /**

@@ -32,51 +32,50 @@ static void kgo_spare_del(struct kgo_thread *m)
 	WRITE_ONCE(rt->shared->nr_spare, rt->nr_spare);
 }
 
-/* Take the first idle one of some Ps, of all if NULL, from that one on. */
-static int kgo_take_from(struct kgo_thread *m, const unsigned long *ps, u32 first)
-{
-	struct kgo_rt *rt = m->rt;
-	u32 i, p;
-
-	for (i = 0; i < rt->nr_p; i++) {
-		p = (first + i) % rt->nr_p;
-		if ((!ps || test_bit(p, ps)) && kgo_p_is_idle(rt, p) &&
-		    kgo_p_take_idle(rt, p, m->index))
-			return p;
-	}
-	return KGO_NO_P;
-}
-
 /*
  * Some Ps had found no spare for their work: take one of them, in turn. Not another one
  * as long as one of them is idle: it may have been made idle just now, and who did
  * that looks for a spare for it next; the one here would be forgotten. If others have
- * taken them all, they were asked to run somebody else's work: take any idle one.
+ * taken them all, they were asked to run somebody else's work: take any idle one, once for
+ * each.
  *
  * The words are looked at, not the mask of idle Ps: a bit may be clear for a moment.
  */
+static int kgo_take_starving(struct kgo_thread *m)
+{
+	struct kgo_rt *rt = m->rt;
+	unsigned int tries = KGO_TAKE_TRIES;
+	u32 p, first, nr_p = kgo_nr_p_used(rt);
+
+	for_each_set_bit_wrap(p, rt->starving, rt->nr_p, rt->starving_next)
+		if (kgo_p_try_idle(rt, p, m->index, &tries))
+			return p;
+	first = find_first_bit(rt->starving, rt->nr_p);
+	for (p = 0; p < nr_p; p++) {
+		if (!kgo_p_try_idle(rt, p, m->index, &tries))
+			continue;
+		if (!test_bit(p, rt->starving))
+			__clear_bit(first, rt->starving);
+		return p;
+	}
+	return KGO_NO_P;
+}
+
 static void kgo_feed(struct kgo_thread *m)
 {
 	struct kgo_rt *rt = m->rt;
-	u32 starved;
 	int p;
 
 	lockdep_assert_held(&rt->lock);
 	if (bitmap_empty(rt->starving, rt->nr_p))
 		return;
-	p = kgo_take_from(m, rt->starving, rt->starving_next);
-	starved = p;
-	if (p == KGO_NO_P) {
-		p = kgo_take_from(m, NULL, 0);
-		starved = find_first_bit(rt->starving, rt->nr_p);
-	}
+	p = kgo_take_starving(m);
 	if (p == KGO_NO_P) {
 		/* All have been taken by others. */
 		bitmap_zero(rt->starving, rt->nr_p);
 		return;
 	}
-	__clear_bit(starved, rt->starving);
-	rt->starving_next = p + 1;
+	rt->starving_next = (p + 1) % rt->nr_p;
 	kgo_spare_grant(m, p, KGO_PARK_IDLE, 0);
 }
 
@@ -139,21 +138,22 @@ int kgo_wake(struct kgo_rt *rt, struct kgo_wake *arg)
 	bool here = kgo_leaves_cpu(rt);
 	struct kgo_thread *spare;
 	int ret = 0;
+	u32 p;
 
-	if (arg->flags & ~KGO_WAKE_SPINNING || arg->p >= rt->nr_p)
+	if (arg->flags & ~KGO_WAKE_SPINNING || !kgo_p_index(rt, arg->p, &p))
 		return -EINVAL;
 
 	raw_spin_lock_irq(&rt->lock);
 	spare = kgo_spare_pick(rt, here);
 	if (!spare) {
-		if (kgo_p_is_idle(rt, arg->p)) {
-			kgo_starve(rt, arg->p);
+		if (kgo_p_is_idle(rt, p)) {
+			kgo_starve(rt, p);
 			ret = -EAGAIN;
 		} else {
 			ret = -EBUSY;
 		}
-	} else if (kgo_p_take_idle(rt, arg->p, spare->index)) {
-		kgo_spare_grant(spare, arg->p, reason,
+	} else if (kgo_p_take_idle(rt, p, spare->index)) {
+		kgo_spare_grant(spare, p, reason,
 				here ? raw_smp_processor_id() + 1 : 0);
 		kgo_m_get(spare);
 	} else {
