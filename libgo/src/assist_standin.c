@@ -156,24 +156,23 @@ static struct p *take_from(bool starving, uint32_t first, uint32_t m)
  */
 static struct p *feed(uint32_t m)
 {
-	uint32_t starved;
+	uint32_t starved = 0;
 	struct p *p;
 
 	if (!standin.nr_starving)
 		return NULL;
 	p = take_from(true, standin.starving_next, m);
-	if (p) {
-		starved = p->index;
-	} else {
+	if (!p)
 		p = take_from(false, 0, m);
-		for (starved = 0; !standin.starves[starved]; starved++)
-			;
-	}
 	if (!p) {
 		memset(standin.starves, 0, sizeof(standin.starves));
 		standin.nr_starving = 0;
 		return NULL;
 	}
+	if (standin.starves[p->index])
+		starved = p->index;
+	while (!standin.starves[starved])
+		starved++;
 	set_starving(starved, false);
 	standin.starving_next = p->index + 1;
 	return p;
@@ -196,6 +195,7 @@ static int spare_grant(struct p *p, uint32_t reason, struct m **spare)
 	if (!p_take_idle(p, m->index))
 		return -EBUSY;
 
+	set_starving(p->index, false);
 	standin.spares = m->spare_next;
 	spares_count(-1);
 	m->granted = p->index;

@@ -87,7 +87,7 @@ void runq_requeue_next(struct p *p);
  */
 static inline bool runq_next_rests(const struct p *p)
 {
-	return p->inherits > RUNNEXT_TURNS;
+	return p->inherits >= RUNNEXT_TURNS;
 }
 
 /* Who is to run next, or NULL. */
@@ -119,7 +119,7 @@ static inline __no_tsan void runq_prefetch(struct p *p, uint32_t head)
 	char *sp = __atomic_load_n(&g->sp, __ATOMIC_RELAXED);
 	int i;
 
-	for (i = 0; i < PREFETCH_LINES; i++)
+	for (i = 0; sp && i < PREFETCH_LINES; i++)
 		__builtin_prefetch(sp + i * CACHE_LINE, 1);
 }
 

@@ -286,8 +286,12 @@ void g_ready(struct m *m, struct g *g)
 	}
 	g->status = G_RUNNABLE;
 	if (m && m->hold != M_NO_P) {
-		runq_put_next(m_p(m), g);	/* a full barrier */
-		/* Alone it has no thieves to wake; p_follow() does when it has. */
+		/*
+		 * A full barrier, unless the P is alone. Then it has no thieves to
+		 * wake, p_follow() does when it has; and a monitor that goes to sleep
+		 * now may not see it before its next look.
+		 */
+		runq_put_next(m_p(m), g);
 		if (!m_p(m)->alone)
 			sched_wake();
 	} else {

@@ -9,9 +9,10 @@
  * does the operation. At last the waiters are taken out of the other lists.
  *
  * Who makes the choice may ready the goroutine while the channels are still being
- * unlocked on the stack that it left. It locks each of them again before it
- * leaves this frame, so the frame is there until the last one is unlocked. If
- * there is none at all nothing of the frame may be used (after_unlock_none()).
+ * unlocked on the stack that it left. The last of them has been unlocked before the
+ * goroutine leaves this frame: either the choice was made with its lock held, or the
+ * goroutine locks it again (select_dequeue()). If there is none at all nothing of the
+ * frame may be used (after_unlock_none()).
  */
 #include <errno.h>
 #include <stdlib.h>

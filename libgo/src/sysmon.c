@@ -87,6 +87,9 @@
 #define WAKE_REST	(2 * GO_MILLISECOND)
 #define WAKE_REST_MAX	(64 * GO_MILLISECOND)
 
+/* The same with the module, whose handoffs do not wait for it. */
+#define NAP_MAX		(2 * GO_MILLISECOND)
+
 /*
  * It runs for some microseconds to let others run, and where Ms of goroutines that were
  * stopped take turns the kernel's scheduler takes it for one of them, and lets it wait
@@ -278,9 +281,14 @@ static bool work_to_steal(void)
 	if (p_count_idle() ||
 	    __atomic_load_n(&rt.shared->nr_spinning, __ATOMIC_RELAXED))
 		return false;
-	for (i = 0; i < procs_top(); i++)
-		if (!runq_empty(&rt.ps[i]))
+	for (i = 0; i < procs_top(); i++) {
+		struct p *p = &rt.ps[i];
+
+		/* From one that is alone nobody steals yet. */
+		if (!__atomic_load_n(&p->alone, __ATOMIC_ACQUIRE) &&
+		    !runq_empty(p))
 			return true;
+	}
 	return false;
 }
 
@@ -302,8 +310,7 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 	if (due || p_has_work(p)) {
 		found = p_look(p, word, w, due, now);
 	} else if (pace->to_steal && now - w->since >= rt.assist->retake_after &&
-		 retake(p, word, w)) {
-		pace->to_steal = false;
+		   retake(p, word, w)) {
 		found = LOOK_TOOK;
 	}
 	/* It is one for whom it has been stopped. */
@@ -339,8 +346,10 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 		if (p_state(word) == KGO_P_RUNNING)
 			here = p_look_running(pace, p, word, &watches[i],
 					      &nr_first, now);
-		if (here == LOOK_TOOK)
+		if (here == LOOK_TOOK) {
+			pace->to_steal = false;
 			__atomic_fetch_add(&rt.retakes, 1, __ATOMIC_RELAXED);
+		}
 		if (here > found)
 			found = here;
 	}
@@ -512,17 +521,27 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 	ns = until - go_now();
 	if (ns < rt.assist->patience)
 		ns = rt.assist->patience;
-	if (sysmon_doze(ns, LOOK_ASLEEP))
+	if (sysmon_doze(ns, LOOK_ASLEEP)) {
 		pace->deadlock_looks = 0;
-	pace_woken(pace);
+		pace_woken(pace);
+	} else {
+		pace_begin(pace);
+	}
 	sysmon_warm_up(watches);
 }
 
-/* Until the next look. */
-static int64_t until_look(const struct pace *pace)
+/* Until the next look. Where no P runs, one may for the first timer. */
+static int64_t until_look(const struct pace *pace, enum look found)
 {
-	int64_t left = pace->next - go_now();
+	int64_t now = go_now(), left = pace->next - now, first;
 
+	if (found == LOOK_ASLEEP && must_hurry()) {
+		first = sched_first_timer() - now;
+		if (first < rt.assist->patience)
+			first = rt.assist->patience;
+		if (left > first)
+			left = first;
+	}
 	if (left > pace->delay)
 		return pace->delay;
 	return left > 0 ? left : 0;
@@ -550,10 +569,12 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 		return;
 	}
 
-	ns = until_look(pace);
+	ns = until_look(pace, found);
 	rest = rest_left(pace);
 	if (rest > 0) {
 		/* Nobody can end that. */
+		if (rest > NAP_MAX && !must_hurry())
+			rest = NAP_MAX;
 		sysmon_nap(ns < rest ? ns : rest);
 	} else if (sysmon_doze(ns, found)) {
 		pace->woken = go_now();

@@ -562,6 +562,75 @@ GO_TEST(unwinding_ends_at_the_first_frame)
 	ck_assert_int_lt(frames, 10);
 }
 
+/*
+ * At each instruction of a switch a signal may come whose handler unwinds, as a
+ * profiler's does. So do this at each of them, single-stepped. It is for some stacks only
+ * that a wrong step would come upon another's guard.
+ */
+#if defined(__x86_64__) && !SANITIZED(1, 0)
+#define STEPPED_STACKS	40
+
+#define TRAP_FLAG	0x100
+
+static volatile int looks;
+static int steps, wrong_steps;
+
+static void unwind_here(int signo)
+{
+	int frames = 0;
+
+	(void)signo;
+	if (!looks)
+		return;
+	steps++;
+	if (_Unwind_Backtrace(count_frame, &frames) != _URC_END_OF_STACK ||
+	    frames < 2)
+		wrong_steps++;
+}
+
+static void yield_stepped(void *arg)
+{
+	(void)arg;
+	go_yield();
+	go_waitgroup_done(&wg);
+}
+
+static void unwind_in_switches(void *arg __attribute__((unused)))
+{
+	int i;
+
+	go_waitgroup_add(&wg, STEPPED_STACKS);
+	for (i = 0; i < STEPPED_STACKS; i++)
+		go_spawn(yield_stepped, NULL);
+	/* The flag is the thread's: it stays set in a switch of goroutines. */
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
+	looks = 1;
+	go_waitgroup_wait(&wg);
+	looks = 0;
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
+	ck_assert_int_gt(steps, STEPPED_STACKS * 50);
+	ck_assert_int_eq(wrong_steps, 0);
+}
+
+START_TEST(every_instruction_of_a_switch_can_be_unwound_from)
+{
+	struct sigaction action = {
+		.sa_handler = unwind_here, .sa_flags = SA_ONSTACK,
+	};
+	int frames = 0;
+
+	/* It allocates the first time. */
+	_Unwind_Backtrace(count_frame, &frames);
+	sigaction(SIGTRAP, &action, NULL);
+	run_with_procs(1, unwind_in_switches);
+}
+END_TEST
+#define add_stepped(tc)	\
+	tcase_add_test(tc, every_instruction_of_a_switch_can_be_unwound_from)
+#else
+#define add_stepped(tc)	((void)0)
+#endif
+
 /* ---- deadlocks and the trace -------------------------------------------------------- */
 
 static void sleep_on(void *arg)
@@ -688,6 +757,7 @@ int main(void)
 	tcase_add_test(tc, sigquit_is_the_programs_if_it_wants_it);
 	tcase_add_test(tc, settings_for_debugging_are_checked);
 	tcase_add_go_test(tc, unwinding_ends_at_the_first_frame);
+	add_stepped(tc);
 	/* Not where others have threads: an emulator, or ThreadSanitizer. */
 	if (!TSAN && threads_now() == 1)
 		tcase_add_test(tc, a_deadlock_is_reported);

@@ -28,10 +28,9 @@ g_switch:
 
 	mov	x10, sp
 	str	x10, [x0]
-.Lresume:
 	ldr	x10, [x1]
 	mov	sp, x10
-
+.Lresume:
 	ldr	x11, [sp, #160]
 	cmp	x9, x11
 	b.ne	2f
@@ -64,6 +63,8 @@ g_switch:
 	msr	fpcr, x11
 4:
 	add	sp, sp, #176
+	.cfi_def_cfa_offset 0
+	.cfi_undefined 30
 	b	g_start
 	.cfi_endproc
 	.size	g_switch, .-g_switch
@@ -83,6 +84,8 @@ g_start:
 	mov	x30, xzr
 	bl	g_main
 	mrs	x9, fpcr
+	ldr	x10, [x1]
+	mov	sp, x10
 	b	.Lresume
 	.cfi_endproc
 	.size	g_entry, .-g_entry

@@ -48,9 +48,8 @@ g_switch:
 	movzwl	4(%rsp), %edx
 
 	movq	%rsp, (%rdi)
-.Lresume:
 	movq	(%rsi), %rsp
-
+.Lresume:
 	cmpl	%ecx, (%rsp)
 	jne	1f
 	cmpw	%dx, 4(%rsp)
@@ -103,6 +102,8 @@ g_switch:
 	fldcw	4(%rsp)
 5:
 	addq	$64, %rsp
+	.cfi_def_cfa_offset 8
+	.cfi_undefined %rip
 	jmp	g_start
 	.cfi_endproc
 	.size	g_switch, .-g_switch
@@ -133,6 +134,7 @@ g_start:
 	fnstcw	4(%rsp)
 	movl	(%rsp), %ecx
 	movzwl	4(%rsp), %edx
+	movq	(%rsi), %rsp
 	jmp	.Lresume
 	.cfi_endproc
 	.size	g_entry, .-g_entry
