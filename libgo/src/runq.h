@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run queue of a P: a ring that its owner fills and everybody empties.
+ * The run queue of a P: a ring that its owner fills and everybody empties. Its rules are
+ * in runq.c; what the owner does at each switch is here.
  */
 #ifndef RUNQ_H
 #define RUNQ_H

@@ -376,13 +376,17 @@ static inline bool pick_is_others(uint32_t tick)
 	return unlikely(tick % GLOBQ_TICKS == 0) && (globq_len() || p_wanted());
 }
 
+/* A goroutine has been picked for the P. */
+static inline void count_pick(struct p *p)
+{
+	__atomic_store_n(&p->words->tick, p->words->tick + 1, __ATOMIC_RELAXED);
+	p_count(&p->switches, 1);
+}
+
 /* That goroutine was picked. NULL if g0 has to pass the P to the M that it is bound to. */
 static inline struct g *picked(struct m *m, struct g *g)
 {
-	struct p *p = m_p(m);
-
-	__atomic_store_n(&p->words->tick, p->words->tick + 1, __ATOMIC_RELAXED);
-	p_count(&p->switches, 1);
+	count_pick(m_p(m));
 	if (likely(!g->bound))
 		return g;
 	m->picked = g;
@@ -680,11 +684,7 @@ static struct g *find_runnable(struct m *m)
 			continue;
 		g = find_now(m);
 		if (g) {
-			struct p *p = m_p(m);
-
-			__atomic_store_n(&p->words->tick, p->words->tick + 1,
-					 __ATOMIC_RELAXED);
-			p_count(&p->switches, 1);
+			count_pick(m_p(m));
 			return g;
 		}
 		give_up(m);

@@ -30,7 +30,7 @@
  * @n: how many
  * @waiters: one for each
  * @order: the channels to lock, by address, each once
- * @nr_order: how many, once it is known
+ * @nr_order: how many
  * @nr_locked: how many are unlocked when the stack has been left
  * @choice: what ends the wait
  */
@@ -130,8 +130,7 @@ static uint32_t select_lock(const struct m *m, struct select *s)
 
 	if (solo_now(m))
 		return 0;
-	if (!s->nr_order)
-		select_order(s);
+	select_order(s);
 	for (i = 0; i < s->nr_order; i++)
 		lock_acquire(&s->order[i]->lock);
 	return i;
