@@ -634,6 +634,11 @@ static void stopped_child(struct stopped *stopped)
 	__u32 m;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/*
+	 * fork() leaves shared pages out. Two threads that touch one first at once
+	 * may sleep for each other in the fault, and that is a block.
+	 */
+	store(&stopped->owner, 0);
 	child_check(!runtime_open(&rt, NR_P, NR_M, 0));
 	p_start(&rt, 0);
 	child_check(!m_start(&owner, &rt));
