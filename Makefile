@@ -47,6 +47,7 @@ help:
 	@echo '  bench-http     an HTTP server with libgo and with Go'"'"'s net/http, and wrk'
 	@echo '  bench-libraries SQLite, libpq, libcurl and others in goroutines and in threads'
 	@echo '  bench-faults   reads of a mapped file with libgo, Go and threads, in the test machine'
+	@echo '  bench-mixed    a TCP server that reads a slow disk, the same, in the test machine'
 	@echo '  bench-fuse     a FUSE server with libgo and with Go, in the test machine'
 	@echo '  bench-vm       the demo with more rounds: ROUNDS=200'
 	@echo '  vm             a shell in the test machine with the module loaded'
@@ -154,8 +155,8 @@ bench-libraries: libraries modules bench-programs
 	$(Q)O=$(out) KERNEL=$(KERNEL) libraries/compare $(if $(filter \
 		file,$(origin ROUNDS)),,--rounds $(ROUNDS)) $(BENCH)
 
-.PHONY: bench-faults bench-fuse
-bench-faults bench-fuse: bench-programs modules
+.PHONY: bench-faults bench-fuse bench-mixed
+bench-faults bench-fuse bench-mixed: bench-programs modules
 	$(Q)O=$(out) KERNEL=$(KERNEL) bench/$@ $(if $(filter \
 		file,$(origin ROUNDS)),,--rounds $(ROUNDS)) $(BENCH)
 

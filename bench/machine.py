@@ -3,6 +3,7 @@
 to /out/figures."""
 
 import argparse
+import array
 import json
 import os
 import subprocess
@@ -13,6 +14,9 @@ from report import print_bars
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 BUILD = os.environ.get("O") or os.path.join(TOP, "build")
+WORDS_SIZE = 640 << 20
+WORDS_MEMORY = "512M"   # of the test machine
+CHUNK = 1 << 20         # words that are written at a time
 
 
 class Failed(Exception):
@@ -70,6 +74,19 @@ def disk_of(image, folder, *free):
     """An image with what is in a folder."""
     tool("disk", image, folder, *free)
     return image
+
+
+def disk_of_words(build):
+    """An image with a file whose 64-bit words count from 0, so that what is read of it
+    can be told: /words, which does not fit into WORDS_MEMORY."""
+    folder = os.path.join(build, "disk-of-words")
+    path = os.path.join(folder, "disk", "words")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.exists(path) or os.path.getsize(path) != WORDS_SIZE:
+        with open(path, "wb") as file:
+            for first in range(0, WORDS_SIZE // 8, CHUNK):
+                array.array("Q", range(first, first + CHUNK)).tofile(file)
+    return disk_of(os.path.join(folder, "disk.img"), os.path.dirname(path))
 
 
 def measure(o, name, options, command):

@@ -69,10 +69,14 @@ static void *run_loop(void *arg)
 
 int main(int argc, char **argv)
 {
+	struct server server;
 	pthread_t thread;
 	int i;
 
-	nr_loops = server_procs(argc, argv);
+	server_start(&server, argc, argv);
+	if (server.file >= 0)
+		server_die("a loop that reads a file", ENOTSUP);
+	nr_loops = server.procs;
 	if (nr_loops > LOOPS_MAX)
 		nr_loops = LOOPS_MAX;
 	listener = server_listen();

@@ -2,9 +2,10 @@
 /*
  * The load on an echo server: each of many connections sends a request and waits for
  * the whole of its reply before it sends the next one. Reports requests, how long
- * replies took, and how much CPU time the server used, as JSON.
+ * replies took, and how much CPU time the server used, as JSON; the same of those
+ * that need the disk, if there are any.
  *
- *   load port=N pid=N connections=N warm_ms=N ms=N
+ *   load port=N pid=N connections=N warm_ms=N ms=N [disk_port=N disk_connections=N]
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,27 +21,43 @@
 #include <unistd.h>
 
 #define REQUEST		64	/* bytes */
+#define PAGE_WORDS	512	/* 64-bit ones, which count from 0 in the disk's file */
 #define EVENTS		256
 #define MILLISECOND	1000000LL
+
+/**
+ * struct times - how long replies took
+ * @ns: of each
+ * @nr: how many there were
+ * @room: for so many
+ */
+struct times {
+	uint32_t *ns;
+	size_t nr;
+	size_t room;
+};
 
 /**
  * struct connection - one of them
  * @fd: its socket
  * @got: bytes of the reply so far
  * @sent: when its request was sent
- * @number: of the request, which it begins with
+ * @words: the request, which begins with its number; and the reply
+ * @number: of the request; no two connections send the same
+ * @times: where it belongs
  */
 struct connection {
 	int fd;
 	int got;
 	int64_t sent;
+	uint64_t words[REQUEST / sizeof(uint64_t)];
 	uint64_t number;
+	struct times *times;
 };
 
-static int port, pid, nr, warm_ms, run_ms;
+static int port, pid, nr, warm_ms, run_ms, disk_port, nr_disk;
 static struct connection *connections;
-static uint32_t *times;		/* of replies, in ns */
-static size_t nr_times, room;
+static struct times echoes, disk_reads;
 
 static void die(const char *what)
 {
@@ -73,71 +90,82 @@ static int64_t server_cpu(void)
 	return clock_read(clock);
 }
 
-static void note(int64_t ns)
+static void note(struct times *times, int64_t ns)
 {
-	if (nr_times == room) {
-		room = room ? 2 * room : 1 << 20;
-		times = realloc(times, room * sizeof(*times));
-		if (!times)
+	if (times->nr == times->room) {
+		times->room = times->room ? 2 * times->room : 1 << 20;
+		times->ns = realloc(times->ns, times->room * sizeof(*times->ns));
+		if (!times->ns)
 			die("realloc");
 	}
-	times[nr_times++] = ns > UINT32_MAX ? UINT32_MAX : ns;
+	times->ns[times->nr++] = ns > UINT32_MAX ? UINT32_MAX : ns;
 }
 
 static void request(struct connection *c)
 {
-	char buf[REQUEST];
-
-	memset(buf, c->number & 0x7f, sizeof(buf));
 	c->number++;
-	memcpy(buf, &c->number, sizeof(c->number));
+	memset(c->words, c->number & 0x7f, sizeof(c->words));
+	c->words[0] = c->number;
 	c->got = 0;
 	c->sent = now();
-	if (write(c->fd, buf, sizeof(buf)) != sizeof(buf))
+	if (write(c->fd, c->words, sizeof(c->words)) != sizeof(c->words))
 		die("write");
+}
+
+static void connect_one(struct connection *c, int epfd, int to)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_port = htons(to),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+	int one = 1;
+
+	c->fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (c->fd < 0)
+		die("socket");
+	if (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)))
+		die("connect");
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &ev))
+		die("epoll_ctl");
 }
 
 static void connect_all(int epfd)
 {
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET, .sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int i, one = 1;
+	int i;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr + nr_disk; i++) {
 		struct connection *c = &connections[i];
-		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
 
-		c->fd = socket(AF_INET, SOCK_STREAM, 0);
-		if (c->fd < 0)
-			die("socket");
-		if (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)))
-			die("connect");
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &ev))
-			die("epoll_ctl");
+		c->number = (uint64_t)i << 32;
+		c->times = i < nr ? &echoes : &disk_reads;
+		connect_one(c, epfd, i < nr ? port : disk_port);
 	}
+}
+
+/* What the server should have sent. */
+static int is_right(const struct connection *c)
+{
+	return c->words[0] == c->number &&
+	       (c->times == &echoes || c->words[2] == c->words[1] * PAGE_WORDS);
 }
 
 /* Returns whether the reply is whole. */
 static int take_reply(struct connection *c)
 {
-	char buf[2 * REQUEST];
-	uint64_t number;
-	ssize_t n = read(c->fd, buf, sizeof(buf));
+	ssize_t n = read(c->fd, (char *)c->words + c->got, REQUEST - c->got);
 
 	if (n <= 0)
 		die("read");
-	if (!c->got && n >= (ssize_t)sizeof(number)) {
-		memcpy(&number, buf, sizeof(number));
-		if (number != c->number) {
-			fprintf(stderr, "load: a reply to another request\n");
-			exit(1);
-		}
-	}
 	c->got += n;
-	return c->got >= REQUEST;
+	if (c->got < REQUEST)
+		return 0;
+	if (!is_right(c)) {
+		fprintf(stderr, "load: a wrong reply\n");
+		exit(1);
+	}
+	return 1;
 }
 
 static void run_until(int epfd, int64_t end, int counts)
@@ -159,7 +187,7 @@ static void run_until(int epfd, int64_t end, int counts)
 				continue;
 			time = now();
 			if (counts)
-				note(time - c->sent);
+				note(c->times, time - c->sent);
 			request(c);
 		}
 	}
@@ -172,9 +200,19 @@ static int later(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static uint32_t percentile(int percent)
+static void report(struct times *times, const char *prefix)
 {
-	return times[(nr_times - 1) * percent / 100];
+	uint32_t *ns = times->ns;
+	size_t last = times->nr - 1;
+
+	if (!times->nr) {
+		fprintf(stderr, "load: no reply to any request\n");
+		exit(1);
+	}
+	qsort(ns, times->nr, sizeof(*ns), later);
+	printf(", \"%srequests\": %zu, \"%sp50_ns\": %u, \"%sp99_ns\": %u, \"%smax_ns\": %u",
+	       prefix, times->nr, prefix, ns[last / 2], prefix,
+	       ns[last * 99 / 100], prefix, ns[last]);
 }
 
 static void options(int argc, char **argv)
@@ -184,7 +222,9 @@ static void options(int argc, char **argv)
 		int *value;
 	} known[] = {
 		{ "port=", &port }, { "pid=", &pid }, { "connections=", &nr },
-		{ "warm_ms=", &warm_ms }, { "ms=", &run_ms }, {},
+		{ "warm_ms=", &warm_ms }, { "ms=", &run_ms },
+		{ "disk_port=", &disk_port },
+		{ "disk_connections=", &nr_disk }, {},
 	};
 	int i, k;
 
@@ -193,10 +233,11 @@ static void options(int argc, char **argv)
 			if (!strncmp(argv[k], known[i].name,
 				     strlen(known[i].name)))
 				*known[i].value = atoi(strchr(argv[k], '=') + 1);
-	if (port > 0 && pid > 0 && nr > 0 && run_ms > 0)
+	if (port > 0 && pid > 0 && nr > 0 && run_ms > 0 &&
+	    !disk_port == !nr_disk)
 		return;
 	fprintf(stderr,
-		"usage: load port=N pid=N connections=N warm_ms=N ms=N\n");
+		"usage: load port=N pid=N connections=N warm_ms=N ms=N [disk_port=N disk_connections=N]\n");
 	exit(2);
 }
 
@@ -210,12 +251,12 @@ int main(int argc, char **argv)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	connections = calloc(nr, sizeof(*connections));
+	connections = calloc(nr + nr_disk, sizeof(*connections));
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (!connections || epfd < 0)
 		die("epoll_create1");
 	connect_all(epfd);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr + nr_disk; i++)
 		request(&connections[i]);
 	run_until(epfd, now() + warm_ms * MILLISECOND, 0);
 
@@ -224,9 +265,11 @@ int main(int argc, char **argv)
 	run_until(epfd, wall + run_ms * MILLISECOND, 1);
 	wall = now() - wall;
 	cpu = server_cpu() - cpu;
-	qsort(times, nr_times, sizeof(*times), later);
-	printf("{\"requests\": %zu, \"wall_ns\": %lld, \"cpu_ns\": %lld, \"p50_ns\": %u, \"p99_ns\": %u}\n",
-	       nr_times, (long long)wall, (long long)cpu, percentile(50),
-	       percentile(99));
+	printf("{\"wall_ns\": %lld, \"cpu_ns\": %lld", (long long)wall,
+	       (long long)cpu);
+	report(&echoes, "");
+	if (nr_disk)
+		report(&disk_reads, "disk_");
+	printf("}\n");
 	return 0;
 }
