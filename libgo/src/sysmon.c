@@ -138,7 +138,8 @@ static bool work_waits(void)
  * struct pace - when to look next
  * @delay: how long to sleep before
  * @next: at this time at the latest
- * @to_steal: this look has found goroutines that an M without any could steal
+ * @for_others: this look has found what an M that finds nothing in its own P's queue
+ *	could do
  * @poll_period: how long those who wait for files may go unseen while a P computes
  * @idle_looks: looks in a row at which no P ran
  * @woken: when who queued a goroutine woke the monitor last
@@ -152,7 +153,7 @@ static bool work_waits(void)
 struct pace {
 	int64_t delay;
 	int64_t next;
-	bool to_steal;
+	bool for_others;
 	int64_t poll_period;
 	uint32_t idle_looks;
 	int64_t woken;
@@ -292,6 +293,12 @@ static bool work_to_steal(void)
 	return false;
 }
 
+/* Is there what the M of a P with an empty queue would do? Files nobody polls are, too. */
+static bool work_for_others(void)
+{
+	return netpoll_is_needed() || work_to_steal();
+}
+
 /*
  * Look at a P that runs. Its goroutine gives way to a timer that is due, or to one of
  * @nr_first goroutines, if no idle P can see to them.
@@ -309,7 +316,7 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 	}
 	if (due || p_has_work(p))
 		found = p_look(p, word, w, due, now);
-	else if (pace->to_steal && now - w->since >= rt.assist->retake_after &&
+	else if (pace->for_others && now - w->since >= rt.assist->retake_after &&
 		 retake(p, word, w))
 		found = LOOK_TOOK;
 	/* It is one for whom it has been stopped. */
@@ -330,7 +337,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 	pace->next = INT64_MAX;
 	poll_if_nobody_does(pace, sysmon_watch(watches, now), now);
 	nr_first = __atomic_load_n(&globq_nr_first, __ATOMIC_RELAXED);
-	pace->to_steal = work_to_steal();
+	pace->for_others = work_for_others();
 	for (i = 0; i < procs_top(); i++) {
 		struct p *p = &rt.ps[i];
 		uint64_t word = p_word(p);
@@ -346,7 +353,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 			here = p_look_running(pace, p, word, &watches[i],
 					      &nr_first, now);
 		if (here == LOOK_TOOK) {
-			pace->to_steal = false;
+			pace->for_others = false;
 			__atomic_fetch_add(&rt.retakes, 1, __ATOMIC_RELAXED);
 		}
 		if (here > found)
