@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -23,6 +25,10 @@
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL	102
+#endif
+
+#ifndef PIDFD_SELF
+#define PIDFD_SELF	(-10000)
 #endif
 
 #define MADV_UNKNOWN	0x7fffffff	/* no kernel knows it */
@@ -42,6 +48,7 @@
  * @carve_end: below this its stacks have not been used yet
  * @size: of the stacks in it
  * @class: of all its stacks
+ * @guarded: all its stacks have their guards
  */
 struct slab {
 	struct slab *next;
@@ -50,6 +57,7 @@ struct slab {
 	char *carve_end;
 	size_t size;
 	uint32_t class;
+	bool guarded;
 };
 
 /**
@@ -101,10 +109,6 @@ static bool stack_guard(char *lo)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
-	if (!stacks.guards_known) {
-		stacks.guards_known = true;
-		stacks.no_guard_install = !guards_can_be_installed(lo, page);
-	}
 	if (!stacks.no_guard_install) {
 		if (!madvise(lo, page, MADV_GUARD_INSTALL))
 			return true;
@@ -115,6 +119,28 @@ static bool stack_guard(char *lo)
 		return true;
 	}
 	return false;
+}
+
+/*
+ * The guards of all stacks of a slab in one call, from 6.15 on. Otherwise each gets
+ * its own later.
+ */
+static bool slab_guard(const struct slab *slab)
+{
+	size_t page = sysconf(_SC_PAGESIZE), size = stack_size(slab->class);
+	struct iovec guards[SLAB_SIZE >> (STACK_MIN_SHIFT + STACK_DEFAULT)];
+	size_t i, n = slab->size / size;
+
+	if (!stacks.guards_known) {
+		stacks.guards_known = true;
+		stacks.no_guard_install = !guards_can_be_installed(slab->base, page);
+	}
+	if (stacks.no_guard_install || n > ARRAY_SIZE(guards))
+		return false;
+	for (i = 0; i < n; i++)
+		guards[i] = (struct iovec){ slab->base + i * size, page };
+	return syscall(SYS_process_madvise, PIDFD_SELF, guards, n,
+		       MADV_GUARD_INSTALL, 0) == (ssize_t)(n * page);
 }
 
 /* A new slab for a class. With the lock held. */
@@ -141,6 +167,7 @@ static int slab_make(uint32_t class)
 	slab->carve_end = base + size;
 	slab->size = size;
 	slab->class = class;
+	slab->guarded = !stack_is_small(class) && slab_guard(slab);
 	stacks.slabs = slab;
 	pool->fresh = slab;
 	if (class == STACK_DEFAULT)
@@ -194,7 +221,7 @@ static struct stack *stack_carve(uint32_t class)
 	if (stack_is_small(class))
 		*(uint64_t *)lo = STACK_CANARY;
 	else
-		s->guarded = stack_guard(lo);
+		s->guarded = slab->guarded || stack_guard(lo);
 	s->valgrind_id = VALGRIND_STACK_REGISTER(lo, (char *)s);
 	return s;
 }
