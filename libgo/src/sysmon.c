@@ -316,8 +316,8 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 	}
 	if (due || p_has_work(p))
 		found = p_look(p, word, w, due, now);
-	else if (pace->for_others && now - w->since >= rt.assist->retake_after &&
-		 retake(p, word, w))
+	else if (pace->for_others && now > w->since &&
+		 now - w->since >= rt.assist->retake_after && retake(p, word, w))
 		found = LOOK_TOOK;
 	/* It is one for whom it has been stopped. */
 	if (due && !timer && w->since == now)
