@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The assist: who tells that an M has blocked and moves its P. Either the module
- * (assist_module.c), or, where there is none, the stand-in made of the monitor
- * thread and membarrier(2) (assist_standin.c). Nothing else in libgo knows
- * which of the two it is.
+ * (assist_module.c), or, where there is none, the stand-in, for which the monitor
+ * finds that out (assist_standin.c, retake.c). Nothing else in libgo knows which of
+ * the two it is.
  *
  * Spares are Ms that are parked in the assist. A P is given to a spare when its
  * owner blocks, and when somebody asks for it by wake().

@@ -5,7 +5,6 @@
  * monitor, which then takes its P (retake.c).
  */
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -53,9 +52,6 @@ static int standin_start(void)
 	size_t m_offset = p_offset + rt.nr_p_max * sizeof(struct kgo_p);
 	char *map;
 
-	if (syscall(SYS_membarrier,
-		    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
-		return -errno;
 	memset(&standin, 0, sizeof(standin));
 	standin.map_size = m_offset +
 		(rt.nr_m_max + 1) * sizeof(struct kgo_m);

@@ -4,14 +4,19 @@
  * works where there is no module, and a safety net where there is one.
  *
  * The word of a running P is its owner's, who enters critical sections without
- * a fence. The monitor
+ * a fence. Once the owner has been seen blocked the monitor
  *  1. marks the word suspect, by compare-and-exchange, and the owner's hold;
- *  2. has every thread of the process pass a full barrier, membarrier(2);
- *  3. looks whether the owner is in a critical section;
+ *  2. looks whether the owner is still, or again, blocked;
+ *  3. looks whether it is in a critical section;
  *  4. if not, makes the P idle by compare-and-exchange of the suspect word.
- * An owner that entered its section before the barrier is seen in step 3. One
- * that enters after it sees the mark in its hold, and then changes the suspect
+ * To be blocked is to have been switched out, which is a full barrier, and the kernel
+ * says so with the run queue's lock held (wait_task_inactive()). So a section that the
+ * owner had entered without having seen the mark is seen in step 3. In one that it
+ * enters after step 2 it sees the mark in its hold, and then changes the suspect
  * word back (critical_resync()); either that or step 4 succeeds.
+ *
+ * membarrier(2) would do for step 2, but asks more: of each CPU that runs a thread of
+ * the process, to be interrupted.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +25,6 @@
 #include <urcu/urcu-memb.h>
 
 #include "assist.h"
-#include "futex.h"
 #include "proc.h"
 #include "retake.h"
 
@@ -75,7 +79,7 @@ bool m_blocked(uint32_t index, struct watch *w)
 }
 
 /* Steps 1 to 3. The word is suspect then. */
-static bool p_suspect(struct p *p, uint64_t *word)
+static bool p_suspect(struct p *p, uint64_t *word, struct watch *w)
 {
 	uint32_t m = p_owner(*word);
 	uint64_t suspect = p_word_next(*word, KGO_P_SUSPECT, m);
@@ -84,8 +88,8 @@ static bool p_suspect(struct p *p, uint64_t *word)
 		return false;
 	__atomic_fetch_or(&rt.m_words[m].hold, KGO_HOLD_SUSPECT,
 			  __ATOMIC_SEQ_CST);
-	membarrier_all();
-	if (__atomic_load_n(&rt.m_words[m].critical, __ATOMIC_SEQ_CST)) {
+	if (!m_blocked(m, w) ||
+	    __atomic_load_n(&rt.m_words[m].critical, __ATOMIC_SEQ_CST)) {
 		p_change(p, suspect, KGO_P_RUNNING, m);
 		return false;
 	}
@@ -98,7 +102,7 @@ bool retake(struct p *p, uint64_t word, struct watch *w)
 	uint32_t m = p_owner(word);
 
 	if (__atomic_load_n(&rt.m_words[m].critical, __ATOMIC_RELAXED) ||
-	    !m_blocked(m, w) || !p_suspect(p, &word) ||
+	    !m_blocked(m, w) || !p_suspect(p, &word, w) ||
 	    !p_change(p, word, KGO_P_IDLE, m))
 		return false;
 	p_offer(p);

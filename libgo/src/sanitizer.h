@@ -12,8 +12,8 @@
  *    thread writes: nothing to tell.
  *  - critical_enter() and critical_exit() are plain stores with compiler barriers.
  *    What the owner of a P did with it is ordered before what the next one does
- *    by the kernel's switch of threads, or by the monitor's membarrier(2). So the
- *    P is released when a section is left, and acquired by an M that gets it.
+ *    by the kernel's switch of threads. So the P is released when a section is
+ *    left, and acquired by an M that gets it.
  *  - liburcu's queues are assembly: a goroutine is released before it is put into
  *    the global queue, and acquired when it has been taken out.
  *

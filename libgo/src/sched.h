@@ -24,8 +24,8 @@ bool hold_renew(struct m *m);
  * the last one; one load tells.
  *
  * The order of the two accesses matters only to code on the same CPU (the
- * kernel, in this thread's switch) and to the stand-in, which runs membarrier(2)
- * between its two; so a compiler barrier is enough.
+ * kernel, in this thread's switch) and to the monitor, which sees this thread switched
+ * out between its two (retake.c); so a compiler barrier is enough.
  */
 static inline struct m *critical_enter(struct m *m)
 {
