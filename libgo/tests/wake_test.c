@@ -44,10 +44,13 @@ static void *send_second(void *arg)
 static int late_wake(uint32_t p, bool spinning)
 {
 	pthread_t other;
+	int ret;
 
 	if (!pthread_equal(pthread_self(), waker) || add(turn, 1) != 1)
 		return real->wake(p, spinning);
-	ck_assert_int_eq(real->wake(p, false), 0);
+	/* Without a spare the M that parks next takes it. */
+	ret = real->wake(p, false);
+	ck_assert(!ret || ret == -EAGAIN);
 	while (!load(received))
 		usleep(1000);
 	wait_until_idle();
