@@ -4,7 +4,7 @@
  * that a million of them need few mappings. Pages are committed when they are
  * touched.
  *
- * Below a stack of 16 KiB or more is a guard page, so an overflow faults. Where
+ * Below a stack of 16 KiB or more is a guard page besides, so an overflow faults. Where
  * the kernel has MADV_GUARD_INSTALL (6.13) guards are free. Before that each
  * one splits a mapping in two, and a process may have 65,530 by default, so
  * mprotect() is used for the first GUARD_BUDGET stacks only. Where there is no
@@ -105,6 +105,19 @@ static bool guards_can_be_installed(char *lo, size_t page)
 	return !shadow_reads_maps() && madvise(lo, page, MADV_UNKNOWN);
 }
 
+/*
+ * From one stack to the next. With its guard it is no power of two, so the first pages
+ * of many stacks do not compete for a few places in a TLB.
+ */
+static size_t stack_stride(uint32_t class)
+{
+	size_t size = stack_size(class), page = sysconf(_SC_PAGESIZE);
+
+	if (stack_is_small(class))
+		return size;
+	return (size + page - 1) / page * page + page;
+}
+
 static bool stack_guard(char *lo)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -127,9 +140,10 @@ static bool stack_guard(char *lo)
  */
 static bool slab_guard(const struct slab *slab)
 {
-	size_t page = sysconf(_SC_PAGESIZE), size = stack_size(slab->class);
-	struct iovec guards[SLAB_SIZE >> (STACK_MIN_SHIFT + STACK_DEFAULT)];
-	size_t i, n = slab->size / size;
+	size_t page = sysconf(_SC_PAGESIZE), stride = stack_stride(slab->class);
+	size_t i, n = slab->size / stride;
+	/* not on the stack, which may be a small one; the lock is held */
+	static struct iovec guards[SLAB_SIZE >> (STACK_MIN_SHIFT + STACK_DEFAULT)];
 
 	if (!stacks.guards_known) {
 		stacks.guards_known = true;
@@ -138,7 +152,7 @@ static bool slab_guard(const struct slab *slab)
 	if (stacks.no_guard_install || n > ARRAY_SIZE(guards))
 		return false;
 	for (i = 0; i < n; i++)
-		guards[i] = (struct iovec){ slab->base + i * size, page };
+		guards[i] = (struct iovec){ slab->base + i * stride, page };
 	return syscall(SYS_process_madvise, PIDFD_SELF, guards, n,
 		       MADV_GUARD_INSTALL, 0) == (ssize_t)(n * page);
 }
@@ -147,12 +161,12 @@ static bool slab_guard(const struct slab *slab)
 static int slab_make(uint32_t class)
 {
 	struct pool *pool = &stacks.pools[class];
-	size_t size = stack_size(class);
+	size_t stride = stack_stride(class), size = stride;
 	struct slab *slab;
 	char *base;
 
 	if (size < SLAB_SIZE)
-		size = SLAB_SIZE;
+		size = SLAB_SIZE / stride * stride;
 	base = mmap(NULL, size + sizeof(*slab), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
@@ -172,28 +186,26 @@ static int slab_make(uint32_t class)
 	pool->fresh = slab;
 	if (class == STACK_DEFAULT)
 		__atomic_store_n(&stacks.defaults, stacks.defaults +
-				 size / stack_size(class), __ATOMIC_RELAXED);
+				 size / stride, __ATOMIC_RELAXED);
 	shadow_map(base, size);
 	return 0;
 }
 
 /*
- * How far below its end a stack begins. Stacks are at multiples of their size, and
- * a cache has few places for what is at the same distance in each of many, so
- * neighbours begin a line apart.
+ * How far below its end a stack begins. A cache has few places for what is at the same
+ * distance from a page in each of many stacks, so neighbours begin a line apart.
  */
 static uintptr_t stack_colour(char *lo, uint32_t class)
 {
 	if (class < STACK_DEFAULT)
 		return 0;
-	return ((uintptr_t)lo >> (STACK_MIN_SHIFT + class)) % STACK_COLOURS *
-		CACHE_LINE;
+	return (uintptr_t)lo / stack_stride(class) % STACK_COLOURS * CACHE_LINE;
 }
 
 /* The record of the stack at an address. */
 static struct stack *stack_at(char *lo, uint32_t class)
 {
-	return (struct stack *)(lo + stack_size(class) -
+	return (struct stack *)(lo + stack_stride(class) -
 				stack_colour(lo, class)) - 1;
 }
 
@@ -210,7 +222,7 @@ static struct stack *stack_carve(uint32_t class)
 			return NULL;
 		slab = pool->fresh;
 	}
-	slab->carve_end -= stack_size(class);
+	slab->carve_end -= stack_stride(class);
 	lo = slab->carve_end;
 	if (lo == slab->base)
 		pool->fresh = slab->fresh;
@@ -383,7 +395,7 @@ static void slab_forget_stacks(struct slab *slab)
 {
 	char *lo = slab->carve_end;
 
-	for (; lo < slab->base + slab->size; lo += stack_size(slab->class))
+	for (; lo < slab->base + slab->size; lo += stack_stride(slab->class))
 		VALGRIND_STACK_DEREGISTER(stack_at(lo, slab->class)->valgrind_id);
 }
 
