@@ -153,8 +153,8 @@ static __no_tsan bool look_at(struct look *l, const struct g *g)
 	return true;
 }
 
-/* The thread that runs a goroutine, 0 if none does any more. */
-static __no_tsan pid_t thread_of(const struct g *g)
+/* The thread that runs a goroutine, and its proc_tid(); 0 if none does any more. */
+static __no_tsan pid_t thread_of(const struct g *g, pid_t *in_proc)
 {
 	pid_t tid = 0;
 	uint32_t i;
@@ -163,8 +163,10 @@ static __no_tsan pid_t thread_of(const struct g *g)
 	for (i = 0; i <= rt.nr_m_max && !tid; i++) {
 		struct m *m = rcu_dereference(rt.ms[i]);
 
-		if (m && __atomic_load_n(&m->g, __ATOMIC_RELAXED) == g)
+		if (m && __atomic_load_n(&m->g, __ATOMIC_RELAXED) == g) {
 			tid = m->tid;
+			*in_proc = m->proc_tid;
+		}
 	}
 	urcu_memb_read_unlock();
 	return tid;
@@ -174,7 +176,7 @@ static __no_tsan pid_t thread_of(const struct g *g)
 
 static void tell_running(struct report *r, const struct g *g)
 {
-	pid_t tid = thread_of(g);
+	pid_t in_proc = 0, tid = thread_of(g, &in_proc);
 	struct watch w;
 	bool blocked;
 
@@ -183,7 +185,7 @@ static void tell_running(struct report *r, const struct g *g)
 		return;
 	}
 	watch_init(&w);
-	blocked = thread_blocked(&w, tid);
+	blocked = thread_blocked(&w, in_proc);
 	watch_destroy(&w);
 	report_text(r, blocked ? "blocked in the kernel, thread " :
 		    "running, thread ");

@@ -22,6 +22,7 @@
 #include "m.h"
 #include "netpoll.h"
 #include "preempt.h"
+#include "retake.h"
 #include "proc.h"
 #include "sched.h"
 #include "sysmon.h"
@@ -215,6 +216,7 @@ static void *m_main(void *arg)
 	preempt_m_begin();
 	pthread_detach(pthread_self());
 	m->tid = syscall(SYS_gettid);
+	m->proc_tid = proc_tid();
 	m->errno_loc = &errno;
 	m->rand = (uint64_t)m->tid * 0x9e3779b97f4a7c15ULL | 1;
 	m->hold = M_NO_P;

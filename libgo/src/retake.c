@@ -10,10 +10,11 @@
  *  3. looks whether it is in a critical section;
  *  4. if not, makes the P idle by compare-and-exchange of the suspect word.
  * To be blocked is to have been switched out, which is a full barrier, and the kernel
- * says so with the run queue's lock held (wait_task_inactive()). So a section that the
- * owner had entered without having seen the mark is seen in step 3. In one that it
- * enters after step 2 it sees the mark in its hold, and then changes the suspect
- * word back (critical_resync()); either that or step 4 succeeds.
+ * says so with the locks of the thread and of its run queue held, which it takes again to
+ * be switched in (wait_task_inactive()). So a section that the owner had entered without
+ * having seen the mark is seen in step 3. In one that it enters after step 2 it sees the
+ * mark in its hold, and then changes the suspect word back (critical_resync()); either
+ * that or step 4 succeeds.
  *
  * membarrier(2) would do for step 2, but asks more: of each CPU that runs a thread of
  * the process, to be interrupted.
@@ -21,6 +22,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <urcu/urcu-memb.h>
 
@@ -33,6 +35,21 @@ void watch_destroy(struct watch *w)
 	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;
+}
+
+pid_t proc_tid(void)
+{
+	pid_t tid = syscall(SYS_gettid);
+	char target[64];
+	ssize_t n = readlink("/proc/thread-self", target, sizeof(target) - 1);
+	int seen;
+
+	if (n > 0) {
+		target[n] = '\0';
+		if (sscanf(target, "%*d/task/%d", &seen) == 1)
+			tid = seen;
+	}
+	return tid;
 }
 
 /* Have a thread's file open. It is mostly the same thread's again. */
@@ -62,7 +79,8 @@ bool thread_blocked(struct watch *w, pid_t tid)
 		watch_destroy(w);
 		return false;
 	}
-	return first != 'r';
+	/* The program may have closed it, and opened another one with that number. */
+	return first == '-' || (first >= '0' && first <= '9');
 }
 
 bool m_blocked(uint32_t index, struct watch *w)
@@ -73,7 +91,7 @@ bool m_blocked(uint32_t index, struct watch *w)
 	urcu_memb_read_lock();
 	m = rcu_dereference(rt.ms[index]);
 	if (m)
-		blocked = thread_blocked(w, m->tid);
+		blocked = thread_blocked(w, m->proc_tid);
 	urcu_memb_read_unlock();
 	return blocked;
 }

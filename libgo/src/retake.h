@@ -15,7 +15,7 @@
  * @counted: when the P's picks of goroutines were counted last
  * @counted_tick: its tick then
  * @computes: they were too few for it to see itself when its timers are due
- * @tid: the thread whose state it read last for that P
+ * @tid: the proc_tid() of the thread whose state it read last for that P
  * @fd: that thread's file in /proc that tells, or -1
  */
 struct watch {
@@ -39,8 +39,14 @@ void watch_destroy(struct watch *w);
 /* Is that M blocked, as far as can be seen? The monitor only. */
 bool m_blocked(uint32_t m, struct watch *w);
 
-/* The same of a thread. */
+/* The same of a thread that has that proc_tid(). */
 bool thread_blocked(struct watch *w, pid_t tid);
+
+/*
+ * The calling thread's id in /proc, which may be mounted for another namespace of
+ * processes than the thread's own.
+ */
+pid_t proc_tid(void);
 
 /* Take a running P whose word was that, if its owner is blocked outside of a
  * critical section. Returns whether it was taken. The monitor only.

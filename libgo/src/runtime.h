@@ -195,6 +195,7 @@ typedef void (*after_fn)(struct g *prev, void *arg);
  * @g0: the scheduler's context, on the thread's own stack
  * @fault_stack: where signals are handled, see fault.h
  * @tid: thread id
+ * @proc_tid: as /proc has it, see proc_tid()
  * @park: futex of the stand-in and of who waits for a bound goroutine, set to 1
  *	with a P granted; 0 while the M runs
  * @granted: P granted with @park
@@ -219,6 +220,7 @@ struct m {
 	struct g g0;
 	void *fault_stack;
 	pid_t tid;
+	pid_t proc_tid;
 	uint32_t park;
 	uint32_t granted;
 	uint32_t reason;

@@ -76,6 +76,9 @@
 /* How long those who wait for a file may go unseen while others run. */
 #define POLL_PERIOD	(10 * GO_MILLISECOND)
 
+/* How long who was woken for a P that was taken has until it looks at the files. */
+#define TOOK_LOOKS	(1 * GO_MILLISECOND)
+
 /* How often to look at those who have waited for a file since the last time, or at all. */
 #define WAITS_PERIOD	(500 * GO_MILLISECOND)
 #define ALL_WAITS_PERIOD	(10 * GO_SECOND)
@@ -140,6 +143,7 @@ static bool work_waits(void)
  * @next: at this time at the latest
  * @for_others: this look has found what an M that finds nothing in its own P's queue
  *	could do
+ * @took: when it took a P last
  * @poll_period: how long those who wait for files may go unseen while a P computes
  * @idle_looks: looks in a row at which no P ran
  * @woken: when who queued a goroutine woke the monitor last
@@ -154,6 +158,7 @@ struct pace {
 	int64_t delay;
 	int64_t next;
 	bool for_others;
+	int64_t took;
 	int64_t poll_period;
 	uint32_t idle_looks;
 	int64_t woken;
@@ -293,10 +298,12 @@ static bool work_to_steal(void)
 	return false;
 }
 
-/* Is there what the M of a P with an empty queue would do? Files nobody polls are, too. */
-static bool work_for_others(void)
+/* Do some wait for files and nobody looks, nor is on the way for that? */
+static bool files_wait(const struct pace *pace, int64_t now)
 {
-	return netpoll_is_needed() || work_to_steal();
+	return netpoll_is_needed() &&
+	       (__atomic_load_n(&rt.last_poll, __ATOMIC_RELAXED) > pace->took ||
+		now - pace->took >= TOOK_LOOKS);
 }
 
 /*
@@ -337,7 +344,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 	pace->next = INT64_MAX;
 	poll_if_nobody_does(pace, sysmon_watch(watches, now), now);
 	nr_first = __atomic_load_n(&globq_nr_first, __ATOMIC_RELAXED);
-	pace->for_others = work_for_others();
+	pace->for_others = files_wait(pace, now) || work_to_steal();
 	for (i = 0; i < procs_top(); i++) {
 		struct p *p = &rt.ps[i];
 		uint64_t word = p_word(p);
@@ -354,6 +361,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 					      &nr_first, now);
 		if (here == LOOK_TOOK) {
 			pace->for_others = false;
+			pace->took = now;
 			__atomic_fetch_add(&rt.retakes, 1, __ATOMIC_RELAXED);
 		}
 		if (here > found)

@@ -1094,7 +1094,7 @@ static int64_t seen_soon(void)
 	ck_assert_int_eq(go_stats_read(&stats), 0);
 	if (!strcmp(stats.assist, "module") || GO_TEST_STEP > 1)
 		return 5 * GO_MILLISECOND;
-	return GO_MILLISECOND / 2;
+	return GO_MILLISECOND * 8 / 10;
 }
 
 /*
