@@ -38,6 +38,7 @@
 #define STACK_COLOURS	32
 
 #define STACK_TRIM_MIN	2	/* the class of 8 KiB */
+#define GUARDS_AT_ONCE	16
 #define GUARD_BUDGET	8192	/* each may take two of the 65,530 mappings, an M four */
 
 /**
@@ -48,7 +49,7 @@
  * @carve_end: below this its stacks have not been used yet
  * @size: of the stacks in it
  * @class: of all its stacks
- * @guarded: all its stacks have their guards
+ * @guarded: from here up its stacks have their guards
  */
 struct slab {
 	struct slab *next;
@@ -57,7 +58,7 @@ struct slab {
 	char *carve_end;
 	size_t size;
 	uint32_t class;
-	bool guarded;
+	char *guarded;
 };
 
 /**
@@ -65,12 +66,14 @@ struct slab {
  * @free: that have been used before
  * @low: the fewest there were since the last stack_trim(): so many, the last in
  *	the list, have not been used since
- * @fresh: slabs with stacks that have not been used yet
+ * @fresh: slabs with stacks that have not been used yet, the first one made first
+ * @fresh_end: where the next one is to be put
  */
 struct pool {
 	struct stack_list free;
 	uint32_t low;
 	struct slab *fresh;
+	struct slab **fresh_end;
 };
 
 static struct {
@@ -83,6 +86,7 @@ static struct {
 	uint32_t guards;		/* made by mprotect() */
 	bool guards_known;		/* it is known whether */
 	bool no_guard_install;		/* the kernel is older than 6.13 */
+	bool no_guards_at_once;		/* or than 6.15 */
 	uint64_t reserved cache_aligned;	/* promised stacks; without the lock */
 } stacks;
 
@@ -135,26 +139,32 @@ static bool stack_guard(char *lo)
 }
 
 /*
- * The guards of all stacks of a slab in one call, from 6.15 on. Otherwise each gets
- * its own later.
+ * The guards of the next stacks of a slab in one call, from 6.15 on. Otherwise each gets
+ * its own.
  */
-static bool slab_guard(const struct slab *slab)
+static void slab_guard(struct slab *slab)
 {
 	size_t page = sysconf(_SC_PAGESIZE), stride = stack_stride(slab->class);
-	size_t i, n = slab->size / stride;
 	/* not on the stack, which may be a small one; the lock is held */
-	static struct iovec guards[SLAB_SIZE >> (STACK_MIN_SHIFT + STACK_DEFAULT)];
+	static struct iovec guards[GUARDS_AT_ONCE];
+	char *lo = slab->guarded;
+	ssize_t n = 0;
 
 	if (!stacks.guards_known) {
 		stacks.guards_known = true;
 		stacks.no_guard_install = !guards_can_be_installed(slab->base, page);
 	}
-	if (stacks.no_guard_install || n > ARRAY_SIZE(guards))
-		return false;
-	for (i = 0; i < n; i++)
-		guards[i] = (struct iovec){ slab->base + i * stride, page };
-	return syscall(SYS_process_madvise, PIDFD_SELF, guards, n,
-		       MADV_GUARD_INSTALL, 0) == (ssize_t)(n * page);
+	if (stacks.no_guard_install || stacks.no_guards_at_once)
+		return;
+	while (lo > slab->base && n < GUARDS_AT_ONCE) {
+		lo -= stride;
+		guards[n++] = (struct iovec){ lo, page };
+	}
+	if (syscall(SYS_process_madvise, PIDFD_SELF, guards, n,
+		    MADV_GUARD_INSTALL, 0) == n * (ssize_t)page)
+		slab->guarded = lo;
+	else
+		stacks.no_guards_at_once = true;
 }
 
 /* A new slab for a class. With the lock held. */
@@ -176,14 +186,18 @@ static int slab_make(uint32_t class)
 
 	slab = (struct slab *)(base + size);
 	slab->next = stacks.slabs;
-	slab->fresh = pool->fresh;
+	slab->fresh = NULL;
 	slab->base = base;
 	slab->carve_end = base + size;
 	slab->size = size;
 	slab->class = class;
-	slab->guarded = !stack_is_small(class) && slab_guard(slab);
+	slab->guarded = base + size;
 	stacks.slabs = slab;
-	pool->fresh = slab;
+	/* Those that were begun are used up first. */
+	if (!pool->fresh)
+		pool->fresh_end = &pool->fresh;
+	*pool->fresh_end = slab;
+	pool->fresh_end = &slab->fresh;
 	if (class == STACK_DEFAULT)
 		__atomic_store_n(&stacks.defaults, stacks.defaults +
 				 size / stride, __ATOMIC_RELAXED);
@@ -230,10 +244,13 @@ static struct stack *stack_carve(uint32_t class)
 	s = stack_at(lo, class);
 	s->lo = lo;
 	s->class = class;
-	if (stack_is_small(class))
+	if (stack_is_small(class)) {
 		*(uint64_t *)lo = STACK_CANARY;
-	else
-		s->guarded = slab->guarded || stack_guard(lo);
+	} else {
+		if (lo < slab->guarded)
+			slab_guard(slab);
+		s->guarded = lo >= slab->guarded || stack_guard(lo);
+	}
 	s->valgrind_id = VALGRIND_STACK_REGISTER(lo, (char *)s);
 	return s;
 }
