@@ -38,7 +38,7 @@ GO_API int go_run(go_fn fn, void *arg);
  * struct go_opts - options of a goroutine, all zero for the defaults
  * @stack_size: bytes of stack, 0 for 64 KiB; rounded up to a power of two from
  *	2 KiB on. Some 250 bytes of it are the goroutine's record, and up to 2 KiB of
- *	64 KiB and more are left free; of 16 KiB and more the last page is a guard.
+ *	64 KiB and more are left free; below those of 16 KiB and more is a guard page.
  * @name: shown in reports, or NULL; not copied
  */
 struct go_opts {
