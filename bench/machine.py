@@ -17,6 +17,8 @@ BUILD = os.environ.get("O") or os.path.join(TOP, "build")
 WORDS_SIZE = 640 << 20
 WORDS_MEMORY = "512M"   # of the test machine
 CHUNK = 1 << 20         # words that are written at a time
+NAMES = {"kgo": "libgo with the module", "fallback": "libgo without it", "go": "Go",
+         "thread": "plain threads"}
 
 
 class Failed(Exception):
@@ -105,6 +107,25 @@ def measure(o, name, options, command):
         with open(o.result, "w", encoding="utf-8") as to:
             to.writelines(lines)
     return status, [json.loads(line) for line in lines]
+
+
+def by_cell(o, program, status, lines, cells, cell_of, name_of):
+    """The figures of each cell, and the status: of a cell that lacks some it is told."""
+    found = {}
+    for line in lines:
+        found.setdefault(cell_of(line), []).append(line)
+    for cell in cells:
+        if len(found.get(cell, [])) != o.rounds:
+            status = status or 1
+            print(f"{program}: not measured: {name_of(cell)}", file=sys.stderr)
+    return status, found
+
+
+def by_runtime(o, program, status, lines, cells):
+    """by_cell(), where a cell is a runtime with a number of processors."""
+    return by_cell(o, program, status, lines, cells,
+                   lambda line: (line["runtime"], line["procs"]),
+                   lambda cell: f"{NAMES[cell[0]]}, {cell[1]}")
 
 
 def bar(what, limit, measured, detail=None):

@@ -11,7 +11,6 @@
 #ifndef BENCH_ECHO_SERVER_H
 #define BENCH_ECHO_SERVER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define REQUEST_MAX	4096	/* bytes read at a time */
@@ -29,11 +28,11 @@ struct server {
 };
 
 /**
- * struct disk_request - a request at the second port, and its reply
+ * struct disk_request - a request at the second port, and its reply; comes in one piece
  * @number: of the request
  * @page: in the reply, the page that was read
  * @word: in the reply, the first word of it
- * @rest: up to the size of the echo's request; comes in one piece
+ * @rest: up to the size of the echo's request
  */
 struct disk_request {
 	uint64_t number;
