@@ -39,17 +39,16 @@ void watch_destroy(struct watch *w)
 
 pid_t proc_tid(void)
 {
-	pid_t tid = syscall(SYS_gettid);
 	char target[64];
 	ssize_t n = readlink("/proc/thread-self", target, sizeof(target) - 1);
-	int seen;
+	int tid;
 
 	if (n > 0) {
 		target[n] = '\0';
-		if (sscanf(target, "%*d/task/%d", &seen) == 1)
-			tid = seen;
+		if (sscanf(target, "%*d/task/%d", &tid) == 1)
+			return tid;
 	}
-	return tid;
+	return syscall(SYS_gettid);
 }
 
 /* Have a thread's file open. It is mostly the same thread's again. */

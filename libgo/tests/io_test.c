@@ -1079,13 +1079,6 @@ static void read_in_turn(void *arg)
 	go_waitgroup_done(&wg);
 }
 
-static int by_time(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Sooner than the monitor's own looks at the files, where it is not emulation or so. */
 static int64_t seen_soon(void)
 {
@@ -1122,8 +1115,7 @@ GO_TEST(who_waits_is_seen_while_others_block)
 	}
 	go_waitgroup_wait(&wg);
 	pthread_join(thread, NULL);
-	qsort(late, BLOCKS, sizeof(late[0]), by_time);
-	ck_assert_int_lt(late[BLOCKS / 2], seen_soon());
+	ck_assert_int_lt(median_of(late, BLOCKS), seen_soon());
 	go_chan_release(turn);
 	close_both();
 	close(blocked[0]);

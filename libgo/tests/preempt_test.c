@@ -294,18 +294,10 @@ END_TEST
 static int64_t late[DUE_SLEEPERS * DUE_ROUNDS];
 static int64_t begun;
 
-static int compare_late(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Every processor has more to do than it can, and there may be more of them than CPUs. */
 static void check_late(int n)
 {
-	qsort(late, n, sizeof(*late), compare_late);
-	ck_assert_int_lt(late[n / 2], PREEMPT_SLICE);
+	ck_assert_int_lt(median_of(late, n), PREEMPT_SLICE);
 }
 
 static void compute_on_all(void)

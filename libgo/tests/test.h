@@ -98,6 +98,20 @@ static inline void run_after_another(go_fn fn, void *arg)
 			ck_abort_msg("%s", #condition);			\
 	} while (0)
 
+static inline int compare_times(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* It sorts them. */
+static inline int64_t median_of(int64_t *times, int n)
+{
+	qsort(times, n, sizeof(*times), compare_times);
+	return times[n / 2];
+}
+
 /* ---- goroutines and plain threads together ---------------------------------------- */
 
 #define CROWD_MAX	32
