@@ -17,8 +17,8 @@
 #define MODULE_RETAKE_AFTER	(100 * GO_MILLISECOND)
 /* What is left to the monitor is done every 10 ms, as in Go. */
 #define MODULE_PATIENCE		(10 * GO_MILLISECOND)
-#define MODULE_PATIENCE_MAX	(100 * GO_MILLISECOND)
-#define MODULE_IDLE_LOOKS	10
+/* So that who works now and then does not wake it each time. */
+#define MODULE_IDLE_LOOKS	100
 
 static struct {
 	int fd;
@@ -164,7 +164,7 @@ const struct assist assist_module = {
 	.name = "module",
 	.retake_after = MODULE_RETAKE_AFTER,
 	.patience = MODULE_PATIENCE,
-	.patience_max = MODULE_PATIENCE_MAX,
+	.patience_max = MODULE_PATIENCE,
 	.idle_looks = MODULE_IDLE_LOOKS,
 	.start = module_start,
 	.stop = module_stop,

@@ -128,7 +128,7 @@ struct g *bound_wait(struct m *m)
 	if (m->hold != M_NO_P)
 		bound_release(m);
 	if (bound_strands())
-		sysmon_wake();
+		sysmon_wake_urgent();
 	while (!(why = __atomic_load_n(&m->park, __ATOMIC_ACQUIRE)) &&
 	       !__atomic_load_n(&rt.stopping, __ATOMIC_SEQ_CST))
 		futex_wait(&m->park, 0, -1);

@@ -340,7 +340,7 @@ static void *maker_main(void *arg)
 	while (!__atomic_load_n(&rt.stopping, __ATOMIC_SEQ_CST)) {
 		maker_refill();
 		if (rt.assist->wait())
-			sysmon_wake();
+			sysmon_wake_urgent();
 	}
 	rt.assist->leave(&m);
 	return NULL;

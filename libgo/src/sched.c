@@ -98,7 +98,7 @@ static void after_requeue_global(struct g *prev, void *arg)
 	globq_put(prev);	/* a full barrier */
 	sched_wake();
 	/* Owners that the kernel gave their Ps to have not woken it. */
-	sysmon_wake();
+	sysmon_wake_urgent();
 }
 
 /*
@@ -357,7 +357,7 @@ void sched_timer_added(int64_t when)
 	/* Without a poller somebody must become it: who finds nothing does. */
 	if (!netpoll_timer_added(when)) {
 		sched_wake();
-		sysmon_wake();
+		sysmon_wake_urgent();
 	}
 }
 

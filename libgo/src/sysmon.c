@@ -6,10 +6,12 @@
  * Looks follow each other at twice the distance of the ones before, from the
  * assist's patience to its greatest patience, and begin anew when a look found
  * something to do. The monitor can be woken while it sleeps: if no P runs, by who
- * makes one run; else, every now and then, by who queues a goroutine, which might
- * be stuck behind an owner that is about to block. So a program that does nothing
- * has no monitor either, and in one that is busy a look is due soon after a
- * goroutine was queued.
+ * makes one run; else, without the module, every now and then by who queues a
+ * goroutine, which might be stuck behind an owner that is about to block. So a program
+ * that does nothing has no monitor either, and in one that is busy a look is due soon
+ * after a goroutine was queued. With the module, which sees to blocked owners, only who
+ * is not served by a look at its time wakes it: a wake-up costs its caller more than
+ * the handoff does.
  *
  * A goroutine that computes is stopped at the end of its slice if others wait, and
  * after a much shorter one if somebody is due: whose timer has run out, or whose file
@@ -100,14 +102,15 @@
  */
 #define MONITOR_NICE	(-10)	/* less nice than the thread that started it */
 
-uint32_t sysmon_asleep;
+uint32_t sysmon_sleep_ends;
 
 static pthread_t sysmon_thread;
 
 void sysmon_wake_slow(void)
 {
-	if (__atomic_exchange_n(&sysmon_asleep, 0, __ATOMIC_SEQ_CST))
-		futex_wake(&sysmon_asleep, 1);
+	if (__atomic_exchange_n(&sysmon_sleep_ends, SYSMON_BY_NOBODY,
+				__ATOMIC_SEQ_CST))
+		futex_wake(&sysmon_sleep_ends, 1);
 }
 
 static bool stopping(void)
@@ -407,25 +410,25 @@ static int64_t until_trace(int64_t ns)
 }
 
 /*
- * Sleep, but let sysmon_wake() end it, unless what would have has come since the
- * last look, which found @found. Returns whether it did end it.
+ * Sleep, but let those of @by end it, unless what would have has come since the last
+ * look, which found @found. Returns whether one did end it.
  */
-static bool sysmon_doze(int64_t ns, enum look found)
+static bool sysmon_doze(int64_t ns, enum look found, uint32_t by)
 {
 	bool woken = false;
 
 	ns = until_trace(ns);
 	/* Pairs with the barrier of who queues a goroutine or takes a P, or is held. */
 	__atomic_store_n(&rt.shared->tell_held, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&sysmon_asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sysmon_sleep_ends, by, __ATOMIC_SEQ_CST);
 	if (!stopping() &&
 	    (found != LOOK_ASLEEP || !(sched_p_runs() || bound_strands() ||
 				       (ns > WAITS_PERIOD && waits_begun()))) &&
 	    (found != LOOK_IDLE || !work_waits())) {
-		futex_wait(&sysmon_asleep, 1, ns);
-		woken = !__atomic_load_n(&sysmon_asleep, __ATOMIC_SEQ_CST);
+		futex_wait(&sysmon_sleep_ends, by, ns);
+		woken = !__atomic_load_n(&sysmon_sleep_ends, __ATOMIC_SEQ_CST);
 	}
-	__atomic_store_n(&sysmon_asleep, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sysmon_sleep_ends, SYSMON_BY_NOBODY, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&rt.shared->tell_held, 0, __ATOMIC_RELAXED);
 	return woken;
 }
@@ -535,7 +538,7 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 	ns = until - go_now();
 	if (ns < rt.assist->patience)
 		ns = rt.assist->patience;
-	if (sysmon_doze(ns, LOOK_ASLEEP)) {
+	if (sysmon_doze(ns, LOOK_ASLEEP, SYSMON_BY_ANY)) {
 		pace->deadlock_looks = 0;
 		pace_woken(pace);
 	} else {
@@ -590,7 +593,8 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 		if (rest > NAP_MAX && !must_hurry())
 			rest = NAP_MAX;
 		sysmon_nap(ns < rest ? ns : rest);
-	} else if (sysmon_doze(ns, found)) {
+	} else if (sysmon_doze(ns, found, must_hurry() ? SYSMON_BY_ANY :
+							 SYSMON_BY_URGENT)) {
 		pace->woken = go_now();
 		pace_woken(pace);
 		return;
@@ -700,7 +704,7 @@ int sysmon_start(void)
 		return -ENOMEM;
 	for (i = 0; i < rt.nr_p_max; i++)
 		watch_init(&watches[i]);
-	sysmon_asleep = 0;
+	sysmon_sleep_ends = SYSMON_BY_NOBODY;
 	ret = thread_start(&sysmon_thread, sysmon_main, watches);
 	if (ret)
 		watches_free(watches);
