@@ -48,15 +48,26 @@ static uint32_t ms_parked(void)
 	       __atomic_load_n(&rt.nr_bound, __ATOMIC_SEQ_CST);
 }
 
+/* There is work, or there may be by itself. */
+static bool work_may_come(void)
+{
+	return sched_work_waits() || sched_first_timer() != INT64_MAX ||
+	       __atomic_load_n(&rt.shared->net_waiters, __ATOMIC_SEQ_CST);
+}
+
 enum deadlock deadlock_look(void)
 {
-	uint64_t words = p_words_sum();
-	uint32_t threads = threads_count();
-	uint32_t nr_m = __atomic_load_n(&rt.nr_m, __ATOMIC_SEQ_CST);
-	uint32_t parked = ms_parked();
+	uint32_t threads, nr_m, parked;
+	uint64_t words;
 
-	if (sched_work_waits() || sched_first_timer() != INT64_MAX ||
-	    __atomic_load_n(&rt.shared->net_waiters, __ATOMIC_SEQ_CST))
+	/* Mostly, and the threads need a system call. */
+	if (work_may_come())
+		return DEADLOCK_NOT;
+	words = p_words_sum();
+	threads = threads_count();
+	nr_m = __atomic_load_n(&rt.nr_m, __ATOMIC_SEQ_CST);
+	parked = ms_parked();
+	if (work_may_come())
 		return DEADLOCK_NOT;
 	if (nr_m != parked || threads != nr_m + OWN_THREADS ||
 	    sched_p_runs() || words != p_words_sum())

@@ -58,9 +58,12 @@
 /*
  * How long before a timer that ends the sleep of all the monitor wakes, if that was
  * a long one: what runs then may block at once, and a thread comes to its CPU some
- * time after what woke it.
+ * time after what woke it. As long as it took the last times, but the looks until then
+ * cost CPU time, so no more than that share of the sleep.
  */
-#define EARLY		(100 * GO_MICROSECOND)
+#define EARLY_MIN	(100 * GO_MICROSECOND)
+#define EARLY_MAX	(1 * GO_MILLISECOND)
+#define EARLY_SHARE	64
 #define LONG_SLEEP	(2 * GO_MILLISECOND)
 
 /* What need not be done often; the periods of Go's monitor, but for the first. */
@@ -153,6 +156,7 @@ static bool work_waits(void)
  * @rest: how long after that nobody else may
  * @eager: looks that are to follow at once while work waits
  * @steady: looks after which the distance does not grow yet
+ * @late: how long after its time it has woken of late
  * @deadlock_looks: looks in a row at what may be a deadlock
  * @dead: the last look found one
  * @dead_words: p_words_sum() then
@@ -168,6 +172,7 @@ struct pace {
 	int64_t rest;
 	uint32_t eager;
 	uint32_t steady;
+	int64_t late;
 	uint32_t deadlock_looks;
 	bool dead;
 	uint64_t dead_words;
@@ -380,16 +385,18 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 
 /*
  * Look at the owners of Ps without a reason: after a long sleep the first look is
- * a slow one, so it is better made before it counts.
+ * a slow one, so it is better made before it counts. @early: none runs yet; so at who
+ * had them last.
  */
-static void sysmon_warm_up(struct watch *watches)
+static void sysmon_warm_up(struct watch *watches, bool early)
 {
 	uint32_t i;
 
 	for (i = 0; i < procs_top(); i++) {
 		uint64_t word = p_word(&rt.ps[i]);
 
-		if (p_state(word) == KGO_P_RUNNING)
+		if (p_state(word) == KGO_P_RUNNING ||
+		    (early && p_state(word) == KGO_P_IDLE))
 			m_blocked(p_owner(word), &watches[i]);
 	}
 }
@@ -517,6 +524,30 @@ static int64_t deadlock_until(struct pace *pace, int64_t until)
 	return until;
 }
 
+/* How long before a timer that is due in @ns to wake. */
+static int64_t early(const struct pace *pace, int64_t ns)
+{
+	int64_t most = ns / EARLY_SHARE;
+
+	if (ns <= LONG_SLEEP)
+		return 0;
+	if (most > EARLY_MAX)
+		most = EARLY_MAX;
+	if (most > pace->late)
+		most = pace->late;
+	return most > EARLY_MIN ? most : EARLY_MIN;
+}
+
+/* It has woken that long after its time; before, if it has not slept at all. */
+static void pace_late(struct pace *pace, int64_t late)
+{
+	if (late < 0)
+		return;
+	if (late > EARLY_MAX)
+		late = EARLY_MAX;
+	pace->late += (late - pace->late) / 4;
+}
+
 /*
  * No P runs: sleep until one does. If a timer will make one run, until shortly
  * before: a monitor that is woken by what it runs would come late.
@@ -525,9 +556,10 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 {
 	int64_t first = must_hurry() ? sched_first_timer() : INT64_MAX;
 	int64_t until = go_now() + SLEEP_MAX, ns;
+	bool woken;
 
-	if (first != INT64_MAX && first - go_now() > LONG_SLEEP)
-		first -= EARLY;
+	if (first != INT64_MAX)
+		first -= early(pace, first - go_now());
 	if (__atomic_load_n(&rt.shared->net_waiters, __ATOMIC_RELAXED))
 		until = go_now() + (waits_begun() ? WAITS_PERIOD :
 						    ALL_WAITS_PERIOD);
@@ -538,13 +570,15 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 	ns = until - go_now();
 	if (ns < rt.assist->patience)
 		ns = rt.assist->patience;
-	if (sysmon_doze(ns, LOOK_ASLEEP, SYSMON_BY_ANY)) {
+	woken = sysmon_doze(ns, LOOK_ASLEEP, SYSMON_BY_ANY);
+	if (woken) {
 		pace->deadlock_looks = 0;
 		pace_woken(pace);
 	} else {
+		pace_late(pace, go_now() - until);
 		pace_begin(pace);
 	}
-	sysmon_warm_up(watches);
+	sysmon_warm_up(watches, !woken);
 }
 
 /* Until the next look. Where no P runs, one may for the first timer. */
