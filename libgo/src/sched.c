@@ -446,6 +446,21 @@ static bool timers_check(struct p *p)
 	return first <= now && timers_run(&p->timers, now);
 }
 
+/*
+ * Nobody sleeps in the poller, and where goroutines only block in the kernel, and the Ps
+ * go from one to the other, none is picked either: an M that comes anew fires all timers
+ * that are due, as it may be the only one for long.
+ */
+static void timers_check_all(void)
+{
+	uint32_t i;
+
+	if (__atomic_load_n(&rt.shared->polling, __ATOMIC_RELAXED))
+		return;
+	for (i = 0; i < procs_top(); i++)
+		timers_check(&rt.ps[i]);
+}
+
 /* Look at all Ps in a random order; timers and runnext in the last round. */
 static struct g *steal(struct m *m)
 {
@@ -524,11 +539,12 @@ static void poll_as_poller(struct m *m)
 	if (p) {
 		p_hold(m, p);
 		g_ready_list(m, &ready);
+		sysmon_wake();
 	} else {
 		g_ready_list_first(&ready);
+		/* What is due may need somebody's P. */
+		sysmon_wake_urgent();
 	}
-	/* Without one as well: what is due may need somebody's P. */
-	sysmon_wake();
 }
 
 /* Ready those whose files are ready, and return one of them. */
@@ -665,6 +681,7 @@ static void m_park(struct m *m)
 	/* Who woke it has counted it already. */
 	m->spinning = reason == KGO_PARK_SPINNING;
 	sysmon_wake();
+	timers_check_all();
 }
 
 /* Hold a P and return a goroutine for it; NULL if the runtime stops. */
