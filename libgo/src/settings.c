@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the environment says: variables, CPUs, the cgroup's quota.
+ *
+ * The monitor asks for the latter two again and again, so neither malloc() nor the C
+ * library's streams are used for them: a goroutine that is stopped may have a lock of
+ * theirs, and only the monitor lets it go on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/kgo.h>
 #include <sched.h>
@@ -10,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler.h"
 #include "settings.h"
@@ -19,23 +25,29 @@
 
 static uint32_t affinity_cpus(pid_t tid)
 {
-	uint32_t n = 1, size;
+	/* The mask of a large machine does not fit one; kernels have up to 8,192 CPUs. */
+	cpu_set_t sets[8];
+	uint32_t n = 1;
 
-	/* The mask of a large machine does not fit a cpu_set_t. */
-	for (size = 1024; size <= 1 << 20; size *= 2) {
-		cpu_set_t *set = CPU_ALLOC(size);
-		int ret;
-
-		if (!set)
-			break;
-		ret = sched_getaffinity(tid, CPU_ALLOC_SIZE(size), set);
-		if (!ret)
-			n = CPU_COUNT_S(CPU_ALLOC_SIZE(size), set);
-		CPU_FREE(set);
-		if (!ret)
-			break;
-	}
+	if (!sched_getaffinity(tid, sizeof(sets), sets))
+		n = CPU_COUNT_S(sizeof(sets), sets);
 	return n ? n : 1;
+}
+
+/* All of a file that fits, as a string. Returns whether it could be opened. */
+static bool read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	while (len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0)
+		len += n;
+	close(fd);
+	text[len] = '\0';
+	return true;
 }
 
 /* CPUs of a cgroup's quota, rounded up; UINT32_MAX without one. */
@@ -46,42 +58,36 @@ static uint32_t quota_cpus(long long quota, long long period)
 	return (quota + period - 1) / period;
 }
 
-static long long read_number(const char *dir, const char *file)
+static bool read_of(const char *dir, const char *file, char *text, size_t size)
 {
 	char path[PATH_MAX + 64];
-	long long n = -1;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	f = fopen(path, "re");
-	if (f) {
-		if (fscanf(f, "%lld", &n) != 1)
-			n = -1;
-		fclose(f);
-	}
-	return n;
+	return read_text(path, text, size);
+}
+
+static long long read_number(const char *dir, const char *file)
+{
+	char text[64];
+	long long n;
+
+	return read_of(dir, file, text, sizeof(text)) &&
+	       sscanf(text, "%lld", &n) == 1 ? n : -1;
 }
 
 /* The quota of one cgroup: version 2's cpu.max, or version 1's two files. */
 static uint32_t cgroup_cpus(const char *dir, bool v2)
 {
-	char path[PATH_MAX + 64];
 	long long quota, period;
-	uint32_t n = UINT32_MAX;
-	FILE *f;
+	char text[64];
 
 	if (!v2)
 		return quota_cpus(read_number(dir, "cpu.cfs_quota_us"),
 				  read_number(dir, "cpu.cfs_period_us"));
-
-	snprintf(path, sizeof(path), "%s/cpu.max", dir);
-	f = fopen(path, "re");
-	if (!f)
-		return n;
-	if (fscanf(f, "%lld %lld", &quota, &period) == 2)
-		n = quota_cpus(quota, period);
-	fclose(f);
-	return n;
+	if (!read_of(dir, "cpu.max", text, sizeof(text)) ||
+	    sscanf(text, "%lld %lld", &quota, &period) != 2)
+		return UINT32_MAX;
+	return quota_cpus(quota, period);
 }
 
 /* The least quota of a cgroup and of those above it. */
@@ -119,33 +125,37 @@ static bool has_controller(const char *list, const char *name)
 	return false;
 }
 
+/* Of a line of /proc/self/cgroup: ID:CONTROLLERS:GROUP, no controllers in version 2. */
+static uint32_t cgroup_line_cpus(char *line)
+{
+	char *list = strchr(line, ':');
+	char *group = list ? strchr(list + 1, ':') : NULL;
+
+	if (!group)
+		return UINT32_MAX;
+	*group++ = '\0';
+	list++;
+	if (!*list)
+		return cgroup_path_cpus("/sys/fs/cgroup", group, true);
+	if (has_controller(list, "cpu"))
+		return cgroup_path_cpus("/sys/fs/cgroup/cpu", group, false);
+	return UINT32_MAX;
+}
+
 static uint32_t cgroup_quota(void)
 {
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX + 256];
+	/* version 1 has a line for each of a dozen controllers */
+	char text[4 * PATH_MAX], *rest = text, *line;
 	uint32_t least = UINT32_MAX;
 
-	if (!f)
+	if (!read_text("/proc/self/cgroup", text, sizeof(text)))
 		return least;
-	while (fgets(line, sizeof(line), f)) {
-		char *list = strchr(line, ':');
-		char *group = list ? strchr(list + 1, ':') : NULL;
-		uint32_t n = UINT32_MAX;
+	while ((line = strsep(&rest, "\n"))) {
+		uint32_t n = cgroup_line_cpus(line);
 
-		if (!group)
-			continue;
-		*group++ = '\0';
-		list++;
-		group[strcspn(group, "\n")] = '\0';
-		if (!*list)
-			n = cgroup_path_cpus("/sys/fs/cgroup", group, true);
-		else if (has_controller(list, "cpu"))
-			n = cgroup_path_cpus("/sys/fs/cgroup/cpu", group,
-					     false);
 		if (n < least)
 			least = n;
 	}
-	fclose(f);
 	return least;
 }
 

@@ -16,16 +16,17 @@ __typeof__(malloc) __real_malloc, __wrap_malloc;
 __typeof__(calloc) __real_calloc, __wrap_calloc;
 __typeof__(realloc) __real_realloc, __wrap_realloc;
 __typeof__(free) __real_free, __wrap_free;
+/* has them called inside of the C library */
+__typeof__(fopen) __real_fopen, __wrap_fopen;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static int in_sections, maker_waits, maker_waited;
+static int in_sections, in_monitor, maker_waits, maker_waited;
 
-static bool is_maker(void)
+static bool thread_is(const char *wanted)
 {
 	char name[16];
 
-	return !m_self() && !prctl(PR_GET_NAME, name) &&
-	       !strcmp(name, "go-maker");
+	return !m_self() && !prctl(PR_GET_NAME, name) && !strcmp(name, wanted);
 }
 
 static void called(void)
@@ -34,7 +35,9 @@ static void called(void)
 
 	if (m && m->words->critical)
 		add(in_sections, 1);
-	if (load(maker_waits) && is_maker()) {
+	if (thread_is("go-sysmon"))
+		add(in_monitor, 1);
+	if (load(maker_waits) && thread_is("go-maker")) {
 		add(maker_waited, 1);
 		pthread_mutex_lock(&mutex);
 		pthread_mutex_unlock(&mutex);
@@ -63,6 +66,12 @@ void __wrap_free(void *p)
 {
 	called();
 	__real_free(p);
+}
+
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+	called();
+	return __real_fopen(path, mode);
 }
 
 /* ---- critical sections ------------------------------------------------------------ */
@@ -133,6 +142,28 @@ START_TEST(garbage_does_not_pile_up)
 }
 END_TEST
 
+/* ---- the monitor ------------------------------------------------------------------ */
+
+/* Long enough for it to look whether there are other CPUs, which it does once a second. */
+static void let_it_look(void *arg)
+{
+	int64_t end = go_now() + 1500 * GO_MILLISECOND;
+
+	while (go_now() < end)
+		go_sleep(GO_MILLISECOND);
+	store(*(int *)arg, load(in_monitor));
+}
+
+START_TEST(the_monitor_allocates_nothing)
+{
+	int found = -1;
+
+	unsetenv("GOMAXPROCS");
+	ck_assert_int_eq(go_run(let_it_look, &found), 0);
+	ck_assert_int_eq(found, 0);
+}
+END_TEST
+
 /* ---- the thread that makes threads -------------------------------------------------- */
 
 /* So long, and until the maker has waited. */
@@ -186,6 +217,7 @@ int main(void)
 
 	tcase_add_go_test(tc, nothing_is_allocated_or_freed_in_a_section);
 	tcase_add_test(tc, garbage_does_not_pile_up);
+	tcase_add_test(tc, the_monitor_allocates_nothing);
 	tcase_add_go_test(tc, who_makes_threads_may_wait_for_the_stopped);
 	return run_tests("allocator", tc);
 }
