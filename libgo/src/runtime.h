@@ -191,6 +191,7 @@ typedef void (*after_fn)(struct g *prev, void *arg);
  * @after_arg: its argument
  * @preempt_tick: the tick of the P of the goroutine that was last to be preempted
  * @spinning: it looks for work and is counted in nr_spinning
+ * @called: its P had waited for an M, or somebody asked for one, and nobody spins for that
  * @rand: state of the random order in which it steals
  * @g0: the scheduler's context, on the thread's own stack
  * @fault_stack: where signals are handled, see fault.h
@@ -216,6 +217,7 @@ struct m {
 	void *after_arg;
 	uint32_t preempt_tick;
 	bool spinning;
+	bool called;
 	uint64_t rand;
 	struct g g0;
 	void *fault_stack;

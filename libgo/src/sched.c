@@ -680,6 +680,7 @@ static void m_park(struct m *m)
 	p_hold(m, &rt.ps[p]);
 	/* Who woke it has counted it already. */
 	m->spinning = reason == KGO_PARK_SPINNING;
+	m->called = reason == KGO_PARK_WAKE || reason == KGO_PARK_IDLE;
 	sysmon_wake();
 	timers_check_all();
 }
@@ -708,16 +709,29 @@ static struct g *find_runnable(struct m *m)
 	}
 }
 
+/*
+ * The M has found something. Who looks on behalf of all has the next one look then. And
+ * so does who was called: when no spare is left the next M to come gets one P, however many
+ * were asked for, and what is in the others' queues is nobody's.
+ */
+static void found_one(struct m *m)
+{
+	if (m->spinning) {
+		sched_spinning_end(m);
+		sched_wake();
+	} else if (unlikely(m->called) && p_any_idle() && sched_work_waits()) {
+		sched_wake();
+	}
+	m->called = false;
+}
+
 void sched_loop(struct m *m)
 {
 	struct g *g;
 
 	while (!m->retires &&
 	       (g = m->bound ? bound_wait(m) : find_runnable(m))) {
-		if (m->spinning) {
-			sched_spinning_end(m);
-			sched_wake();
-		}
+		found_one(m);
 		if (unlikely(g->bound && g->bound != m))
 			bound_pass(m, g);
 		else

@@ -3,11 +3,13 @@
  * No wake-up is lost, when the moments fall together that rarely do.
  */
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "test.h"
 
 #include "assist.h"
+#include "preempt.h"
 #include "sched.h"
 
 static const struct assist *real;
@@ -110,9 +112,88 @@ GO_TEST(who_wakes_in_vain_looks_again_for_those_who_relied_on_it)
 	go_chan_release(second);
 }
 
+/* ---- two wake-ups, and one M that comes ------------------------------------------- */
+
+static int second_ran, ran_beside;
+
+/* Nobody preempts it, and it does not end before the other one has run. */
+static void run_beside(void *ch)
+{
+	int64_t end = go_now() + 2 * GO_SECOND;
+	sigset_t preempt, old;
+
+	ck_assert_int_eq(go_chan_recv(ch, NULL), 1);
+	sigemptyset(&preempt);
+	sigaddset(&preempt, PREEMPT_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &preempt, &old);
+	if (add(received, 1) == 1) {
+		while (!load(second_ran) && go_now() < end)
+			;
+		store(ran_beside, load(second_ran));
+	} else {
+		store(second_ran, 1);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	go_waitgroup_done(&wg);
+}
+
+/* As where there is no spare. */
+static int wake_nobody(uint32_t p, bool spinning)
+{
+	if (pthread_equal(pthread_self(), waker))
+		return -EAGAIN;
+	return real->wake(p, spinning);
+}
+
+/* Both go to the global queue, and nobody comes; then one M for one P. */
+static void *send_to_one(void *arg)
+{
+	static struct assist none;
+
+	(void)arg;
+	wait_until_idle();
+	waker = pthread_self();
+	real = rt.assist;
+	none = *real;
+	none.wake = wake_nobody;
+	__atomic_store_n(&rt.assist, &none, __ATOMIC_RELEASE);
+	ck_assert_int_eq(go_chan_send(first, NULL), 0);
+	ck_assert_int_eq(go_chan_send(second, NULL), 0);
+	__atomic_store_n(&rt.assist, real, __ATOMIC_RELEASE);
+	real->wake(0, false);
+	return NULL;
+}
+
+static void run_two(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	first = go_chan_make(0, 0);
+	second = go_chan_make(0, 0);
+	ck_assert(first && second);
+	go_waitgroup_add(&wg, 2);
+	go_spawn(run_beside, first);
+	go_spawn(run_beside, second);
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_to_one, NULL), 0);
+	go_waitgroup_wait(&wg);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(load(ran_beside), 1);
+	go_chan_release(first);
+	go_chan_release(second);
+}
+
+START_TEST(one_who_comes_for_two_calls_another)
+{
+	run_with_procs(2 + _i, run_two);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("wake");
+
+	tcase_add_loop_test(tc, one_who_comes_for_two_calls_another, 0, 2);
 
 	tcase_add_go_test(tc, who_wakes_in_vain_looks_again_for_those_who_relied_on_it);
 	return run_tests("wake", tc);
