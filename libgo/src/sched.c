@@ -14,7 +14,8 @@
  *    spun it leaves the count of spinning Ms before that, too.
  *  Both have a full barrier in between, so at least one of them sees the other.
  *  - A spinning M that finds work wakes another one before it runs it, if it was
- *    the last: there may be more.
+ *    the last: there may be more. So does one that was called for without spinning:
+ *    where no spare was left it comes for all who asked.
  *  The kernel keeps the second rule when it makes the P of a blocked M idle
  *  (kmod/handoff.c).
  *

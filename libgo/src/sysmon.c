@@ -59,7 +59,7 @@
  * How long before a timer that ends the sleep of all the monitor wakes, if that was
  * a long one: what runs then may block at once, and a thread comes to its CPU some
  * time after what woke it. As long as it took the last times, but the looks until then
- * cost CPU time, so no more than that share of the sleep.
+ * cost CPU time, so beyond the least no more than that share of the sleep.
  */
 #define EARLY_MIN	(100 * GO_MICROSECOND)
 #define EARLY_MAX	(1 * GO_MILLISECOND)
@@ -95,7 +95,10 @@
 #define WAKE_REST	(2 * GO_MILLISECOND)
 #define WAKE_REST_MAX	(64 * GO_MILLISECOND)
 
-/* The same with the module, whose handoffs do not wait for it. */
+/*
+ * The same with the module, whose handoffs do not wait for it. And its looks while who may
+ * become due is seen by nobody else.
+ */
 #define NAP_MAX		(2 * GO_MILLISECOND)
 
 /*
@@ -386,7 +389,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 /*
  * Look at the owners of Ps without a reason: after a long sleep the first look is
  * a slow one, so it is better made before it counts. @early: none runs yet; so at who
- * had them last.
+ * had the P last that is the first to be taken.
  */
 static void sysmon_warm_up(struct watch *watches, bool early)
 {
@@ -396,8 +399,10 @@ static void sysmon_warm_up(struct watch *watches, bool early)
 		uint64_t word = p_word(&rt.ps[i]);
 
 		if (p_state(word) == KGO_P_RUNNING ||
-		    (early && p_state(word) == KGO_P_IDLE))
+		    (early && p_state(word) == KGO_P_IDLE)) {
 			m_blocked(p_owner(word), &watches[i]);
+			early &= p_state(word) == KGO_P_RUNNING;
+		}
 	}
 }
 
@@ -538,10 +543,10 @@ static int64_t early(const struct pace *pace, int64_t ns)
 	return most > EARLY_MIN ? most : EARLY_MIN;
 }
 
-/* It has woken that long after its time; before, if it has not slept at all. */
-static void pace_late(struct pace *pace, int64_t late)
+/* It has slept for @ns and woken that long after its time; before, if it has not slept. */
+static void pace_late(struct pace *pace, int64_t ns, int64_t late)
 {
-	if (late < 0)
+	if (ns <= LONG_SLEEP || late < 0)
 		return;
 	if (late > EARLY_MAX)
 		late = EARLY_MAX;
@@ -573,12 +578,16 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 	woken = sysmon_doze(ns, LOOK_ASLEEP, SYSMON_BY_ANY);
 	if (woken) {
 		pace->deadlock_looks = 0;
+		/* Who woke it may be done by now, and comes again. */
+		if (!must_hurry())
+			pace->idle_looks = 0;
 		pace_woken(pace);
 	} else {
-		pace_late(pace, go_now() - until);
+		pace_late(pace, ns, go_now() - until);
 		pace_begin(pace);
 	}
-	sysmon_warm_up(watches, !woken);
+	if (must_hurry())
+		sysmon_warm_up(watches, !woken);
 }
 
 /* Until the next look. Where no P runs, one may for the first timer. */
@@ -596,6 +605,14 @@ static int64_t until_look(const struct pace *pace, enum look found)
 	if (left > pace->delay)
 		return pace->delay;
 	return left > 0 ? left : 0;
+}
+
+/* With the module: may somebody become due whom nobody else sees? */
+static bool must_look_soon(enum look found)
+{
+	return !must_hurry() && found == LOOK_WAITS &&
+	       !__atomic_load_n(&rt.shared->polling, __ATOMIC_RELAXED) &&
+	       (netpoll_is_needed() || sched_first_timer() != INT64_MAX);
 }
 
 /* Sleep until the next look. */
@@ -621,6 +638,8 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	}
 
 	ns = until_look(pace, found);
+	if (ns > NAP_MAX && must_look_soon(found))
+		ns = NAP_MAX;
 	rest = rest_left(pace);
 	if (rest > 0) {
 		/* Nobody can end that. */

@@ -11,6 +11,7 @@
 #include "test.h"
 
 #include "runtime.h"
+#include "settings.h"
 
 __typeof__(malloc) __real_malloc, __wrap_malloc;
 __typeof__(calloc) __real_calloc, __wrap_calloc;
@@ -18,9 +19,10 @@ __typeof__(realloc) __real_realloc, __wrap_realloc;
 __typeof__(free) __real_free, __wrap_free;
 /* has them called inside of the C library */
 __typeof__(fopen) __real_fopen, __wrap_fopen;
+__typeof__(settings_procs) __real_settings_procs, __wrap_settings_procs;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static int in_sections, in_monitor, maker_waits, maker_waited;
+static int in_sections, in_monitor, monitor_looks, maker_waits, maker_waited;
 
 static bool thread_is(const char *wanted)
 {
@@ -72,6 +74,13 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 {
 	called();
 	return __real_fopen(path, mode);
+}
+
+uint32_t __wrap_settings_procs(pid_t tid)
+{
+	if (thread_is("go-sysmon"))
+		add(monitor_looks, 1);
+	return __real_settings_procs(tid);
 }
 
 /* ---- critical sections ------------------------------------------------------------ */
@@ -144,13 +153,12 @@ END_TEST
 
 /* ---- the monitor ------------------------------------------------------------------ */
 
-/* Long enough for it to look whether there are other CPUs, which it does once a second. */
+/* Until it has looked whether there are other CPUs, which it does once a second. */
 static void let_it_look(void *arg)
 {
-	int64_t end = go_now() + 1500 * GO_MILLISECOND;
-
-	while (go_now() < end)
+	while (!load(monitor_looks))
 		go_sleep(GO_MILLISECOND);
+	go_sleep(10 * GO_MILLISECOND);
 	store(*(int *)arg, load(in_monitor));
 }
 
