@@ -10,8 +10,8 @@
  * goroutine, which might be stuck behind an owner that is about to block. So a program
  * that does nothing has no monitor either, and in one that is busy a look is due soon
  * after a goroutine was queued. With the module, which sees to blocked owners, only who
- * is not served by a look at its time wakes it: a wake-up costs its caller more than
- * the handoff does.
+ * is not served by a look at its time wakes it: the wake-up comes before what its caller
+ * does next.
  *
  * A goroutine that computes is stopped at the end of its slice if others wait, and
  * after a much shorter one if somebody is due: whose timer has run out, or whose file

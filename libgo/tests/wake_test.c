@@ -31,6 +31,24 @@ static void wait_until_idle(void)
 		usleep(1000);
 }
 
+/* Once all are idle: have the calling thread wake Ps by another function. */
+static void wake_is(int (*wake)(uint32_t p, bool spinning))
+{
+	static struct assist other;
+
+	wait_until_idle();
+	waker = pthread_self();
+	real = rt.assist;
+	other = *real;
+	other.wake = wake;
+	__atomic_store_n(&rt.assist, &other, __ATOMIC_RELEASE);
+}
+
+static void wake_is_real(void)
+{
+	__atomic_store_n(&rt.assist, real, __ATOMIC_RELEASE);
+}
+
 static void *send_second(void *arg)
 {
 	(void)arg;
@@ -63,18 +81,12 @@ static int late_wake(uint32_t p, bool spinning)
 
 static void *send_first(void *arg)
 {
-	static struct assist late;
 	int i;
 
 	(void)arg;
-	wait_until_idle();
-	waker = pthread_self();
-	real = rt.assist;
-	late = *real;
-	late.wake = late_wake;
-	__atomic_store_n(&rt.assist, &late, __ATOMIC_RELEASE);
+	wake_is(late_wake);
 	ck_assert_int_eq(go_chan_send(first, NULL), 0);
-	__atomic_store_n(&rt.assist, real, __ATOMIC_RELEASE);
+	wake_is_real();
 	/* Somebody may have been looking for work after all. */
 	if (!load(turn))
 		ck_assert_int_eq(go_chan_send(second, NULL), 0);
@@ -149,20 +161,14 @@ static int wake_nobody(uint32_t p, bool spinning)
 /* Both go to the global queue, and nobody comes; then one M for one P. */
 static void *send_to_one(void *arg)
 {
-	static struct assist none;
 	uint32_t p = 1;
 	int ret;
 
 	(void)arg;
-	wait_until_idle();
-	waker = pthread_self();
-	real = rt.assist;
-	none = *real;
-	none.wake = wake_nobody;
-	__atomic_store_n(&rt.assist, &none, __ATOMIC_RELEASE);
+	wake_is(wake_nobody);
 	ck_assert_int_eq(go_chan_send(first, NULL), 0);
 	ck_assert_int_eq(go_chan_send(second, NULL), 0);
-	__atomic_store_n(&rt.assist, real, __ATOMIC_RELEASE);
+	wake_is_real();
 	/* One may be in use for a moment. */
 	do {
 		ret = real->wake(p ^= 1, false);
