@@ -5,6 +5,10 @@
  * sees it: it is raised before a goroutine is queued, so it never says that
  * there is none when there is one.
  *
+ * What a P has no room for comes as a batch, one node of the queue: whoever takes it cuts
+ * it off while the lock is held, and looks at the others of it later. They are in no cache
+ * mostly, and most of them on their way to one at the same time then (struct g's ahead).
+ *
  * Beside it is a list of those that are due, and go before all others but for the
  * queue's turn now and then: who has found them filled it, and had no P.
  *
@@ -18,11 +22,15 @@
 #include "sched.h"
 
 #define BOUND_LOOKS	256	/* the most that change their place for one of them */
+#define SHARE_MAX	(RUNQ_SIZE / 2 + 1)	/* what a P takes at a time: one runs */
+#define PIECES_MAX	8	/* and in so many pieces */
 
 static struct {
 	struct __cds_wfcq_head head cache_aligned;
 	struct lock take_lock;
 	struct g_list first;	/* they go before the queue */
+	struct g *begun;	/* what is left of a batch, before the queue, too */
+	uint32_t begun_len;
 	struct cds_wfcq_tail tail cache_aligned;
 } globq;
 
@@ -32,6 +40,8 @@ void globq_init(void)
 {
 	g_list_init(&globq.first);
 	globq_nr_first = 0;
+	globq.begun = NULL;
+	globq.begun_len = 0;
 	__cds_wfcq_init(&globq.head, &globq.tail);
 }
 
@@ -40,32 +50,30 @@ static void globq_add_len(int32_t n)
 	__atomic_fetch_add(&rt.shared->globq_len, n, __ATOMIC_SEQ_CST);
 }
 
-void globq_put(struct g *g)
+static void globq_enqueue(struct g *g)
 {
-	globq_add_len(1);
 	shadow_release(g);
 	cds_wfcq_node_init(&g->link);
 	cds_wfcq_enqueue(&globq.head, &globq.tail, &g->link);
 }
 
-/* A list is linked as a queue is, so it is made one and appended as a whole. */
+void globq_put(struct g *g)
+{
+	globq_add_len(1);
+	g->rest = NULL;
+	globq_enqueue(g);
+}
+
 void globq_put_list(struct g_list *list)
 {
-	struct __cds_wfcq_head head;
-	struct cds_wfcq_tail tail;
-	struct g *g, *next;
+	struct g *first = list->head;
 
-	if (!list->head)
+	if (!first)
 		return;
 	globq_add_len(list->len);
-	for (g = shadow_wanted() ? list->head : NULL; g; g = next) {
-		next = g_next(g);
-		shadow_release(g);
-	}
-	__cds_wfcq_init(&head, &tail);
-	head.node.next = &list->head->link;
-	tail.p = &list->tail->link;
-	__cds_wfcq_splice_blocking(&globq.head, &globq.tail, &head, &tail);
+	first->rest = g_next(first);
+	first->rest_len = list->len - 1;
+	globq_enqueue(first);
 	g_list_init(list);
 }
 
@@ -122,7 +130,8 @@ static struct g *queued_g(struct cds_wfcq_node *node)
 	return g;
 }
 
-static struct g *globq_take(void)
+/* The first node of the queue: a goroutine, or a batch. */
+static struct g *globq_dequeue(void)
 {
 	struct cds_wfcq_node *node;
 
@@ -130,50 +139,151 @@ static struct g *globq_take(void)
 	return queued_g(node);
 }
 
-/* Has the first of the queue been stopped? */
+/* The first n of the batch that has been begun. They stay linked to what follows. */
+static struct g *globq_cut(uint32_t n)
+{
+	struct g *g = globq.begun;
+
+	globq.begun_len -= n;
+	if (!globq.begun_len) {
+		globq.begun = NULL;
+		return g;
+	}
+	for (; n; n--)
+		globq.begun = g_next(globq.begun);
+	return g;
+}
+
+static struct g *globq_take(void)
+{
+	struct g *g;
+
+	if (globq.begun)
+		return globq_cut(1);
+	g = globq_dequeue();
+	if (g && g->rest) {
+		globq.begun = g->rest;
+		globq.begun_len = g->rest_len;
+	}
+	return g;
+}
+
+/* Has the first of the queue been stopped? None of a batch has. */
 static bool globq_meets_stopped(void)
 {
 	struct cds_wfcq_node *node;
 	struct g *g;
 
+	if (globq.begun)
+		return false;
 	node = __cds_wfcq_first_nonblocking(&globq.head, &globq.tail);
 	g = queued_g(node);
 	return g && g->stopped;
 }
 
+/* Goroutines that have been taken, one linked to the next; the last one to anything. */
+struct piece {
+	struct g *head;
+	uint32_t len;
+};
+
+/* Take one, and those behind it that are no batch either; n at most. */
+static struct piece globq_take_singles(uint32_t n)
+{
+	struct piece piece = { globq_take(), 1 };
+	struct g *last = piece.head, *g;
+
+	while (last && piece.len < n && !globq.begun &&
+	       !globq_meets_stopped() && (g = globq_take())) {
+		last->link.next = &g->link;
+		last = g;
+		piece.len++;
+	}
+	return piece;
+}
+
+/*
+ * All of the batch, even if that is more than the share: whoever is short of work steals it
+ * from the P, and to find out where it is to be cut would take long.
+ */
+static struct piece globq_take_begun(uint32_t n)
+{
+	uint32_t len = globq.begun_len;
+
+	if (len > SHARE_MAX)
+		len = n;
+	return (struct piece){ globq_cut(len), len };
+}
+
+/* Take n at most. Returns in how many pieces. */
+static uint32_t globq_take_pieces(struct piece *pieces, uint32_t n)
+{
+	uint32_t nr = 0;
+
+	while (nr < PIECES_MAX && n && !globq_meets_stopped()) {
+		struct piece piece = globq.begun ? globq_take_begun(n) :
+						   globq_take_singles(n);
+
+		if (!piece.head)
+			break;
+		n -= piece.len < n ? piece.len : n;
+		pieces[nr++] = piece;
+	}
+	return nr;
+}
+
+static void piece_queue(struct p *p, const struct piece *piece)
+{
+	struct g *g = piece->head, *next;
+	uint32_t i;
+
+	for (i = 0; i < piece->len; i++) {
+		/* Once it is queued it may run elsewhere. */
+		next = g_next(g);
+		__builtin_prefetch(g->ahead);
+		runq_put(p, g);
+		g = next;
+	}
+}
+
+/* How many are a P's share. */
+static uint32_t globq_share(uint32_t len, uint32_t max)
+{
+	uint32_t n = len / procs() + 1;
+
+	if (n > len)
+		n = len;
+	if (max && n > max)
+		n = max;
+	return n < SHARE_MAX ? n : SHARE_MAX;
+}
+
 struct g *globq_get(struct p *p, uint32_t max)
 {
-	struct g *first, *g;
-	struct g_list rest;
-	uint32_t n, len, taken;
+	struct piece pieces[PIECES_MAX];
+	uint32_t n, taken, nr = 0, i;
+	struct g *first;
 
 	if (!globq_len())
 		return NULL;
 
 	lock_acquire(&globq.take_lock);
-	len = globq_len();
-	n = len / procs() + 1;
-	if (n > len)
-		n = len;
-	if (max && n > max)
-		n = max;
-	if (n > RUNQ_SIZE / 2)
-		n = RUNQ_SIZE / 2;
-
-	g_list_init(&rest);
+	n = globq_share(globq_len(), max);
 	first = n ? globq_take() : NULL;
 	if (n && !first)
 		first = first_take();
-	if (first) {
-		while (!first->stopped && rest.len < n - 1 &&
-		       !globq_meets_stopped() && (g = globq_take()))
-			g_list_add(&rest, g);
-		/* At no time are they in neither queue. */
-		taken = rest.len + 1;
-		runq_put_list(p, &rest);
-		globq_add_len(-(int32_t)taken);
-	}
+	if (first && !first->stopped)
+		nr = globq_take_pieces(pieces, n - 1);
 	lock_release(&globq.take_lock);
+	if (!first)
+		return NULL;
+
+	/* At no time are they in neither queue. */
+	for (taken = 1, i = 0; i < nr; i++) {
+		piece_queue(p, &pieces[i]);
+		taken += pieces[i].len;
+	}
+	globq_add_len(-(int32_t)taken);
 	return first;
 }
 
@@ -216,7 +326,9 @@ struct g *globq_get_bound(void)
 		else
 			g_list_add(&others, g);
 	}
-	globq_put_list(&others);
+	/* One by one: some may have been stopped. */
+	while ((g = g_list_pop(&others)))
+		globq_put(g);
 	globq_add_len(-(int32_t)taken);
 	lock_release(&globq.take_lock);
 	return found;

@@ -13,7 +13,7 @@ void globq_init(void);
 /* Queue one goroutine. Any thread; never waits. */
 void globq_put(struct g *g);
 
-/* Queue several. */
+/* Queue several, none of which has been stopped. */
 void globq_put_list(struct g_list *list);
 
 /* Queue several that are due, before all others. */

@@ -104,10 +104,10 @@ static void p_retire(struct m *m)
 	uint64_t word;
 	struct g *g;
 
-	g_list_init(&list);
 	if (m->picked)
-		g_list_add(&list, m->picked);
+		globq_put(m->picked);
 	m->picked = NULL;
+	g_list_init(&list);
 	while ((g = runq_get(p)))
 		g_list_add(&list, g);
 	globq_put_list(&list);

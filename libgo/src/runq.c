@@ -17,6 +17,9 @@
 /* How long a thief leaves it alone. */
 #define RUNNEXT_REST	(3 * GO_MICROSECOND)
 
+/* In a batch for the global queue each one knows the one that far behind. */
+#define AHEAD		8
+
 bool runq_put_slow(struct p *p, struct g *g)
 {
 	struct kgo_p *w = p->words;
@@ -34,8 +37,11 @@ bool runq_put_slow(struct p *p, struct g *g)
 		return false;
 
 	g_list_init(&list);
-	for (i = 0; i < RUNQ_SIZE / 2; i++)
+	for (i = 0; i < RUNQ_SIZE / 2; i++) {
+		half[i]->ahead = i + AHEAD < RUNQ_SIZE / 2 ? half[i + AHEAD] : g;
 		g_list_add(&list, half[i]);
+	}
+	g->ahead = g;
 	g_list_add(&list, g);
 	globq_put_list(&list);
 	return true;

@@ -72,13 +72,16 @@ enum wait_reason {
  * @preempted: it was stopped in the middle of what it did, in its thread
  * @stopped: it was stopped, there or in a call of the library, and has not run since
  * @bound: the M that it must run on, NULL if any will do
+ * @rest: in the global queue, the first of those that are queued with it (globq.c)
+ * @ahead: one that is taken from there soon after it, for the cache; or any other
+ * @rest_len: how many are queued with it
+ * @locks: calls of go_lock_os_thread() that have not been undone
  * @stack: the stack, NULL if it has none yet
  * @stack_lo: lowest address of the stack
  * @id: its number
  * @fn: what it runs
  * @arg: its argument
  * @name: for reports, may be NULL
- * @locks: calls of go_lock_os_thread() that have not been undone
  * @batch_next: the next batch in the pool, of the first of one (gpool.c)
  * @batch_tail: the last of that batch
  * @shadow: what a sanitizer knows of it
@@ -96,13 +99,16 @@ struct g {
 	bool preempted;
 	bool stopped;
 	struct m *bound;
+	struct g *rest;
+	struct g *ahead;
+	uint32_t rest_len;
+	uint32_t locks;
 	struct stack *stack;
 	char *stack_lo;
 	uint64_t id;
 	go_fn fn;
 	void *arg;
 	const char *name;
-	uint32_t locks;
 	struct g *batch_next;
 	struct g *batch_tail;
 	struct shadow shadow;

@@ -4,46 +4,12 @@
  * once, and each item must come out exactly once.
  */
 #include <pthread.h>
-#include <string.h>
 
-#include "test.h"
+#include "queues.h"
 
-#include "globq.h"
-#include "runq.h"
-#include "sched.h"
+#define THIEVES	(QUEUES - 1)
 
-#define ITEMS	400000
-#define THIEVES	3
-
-static struct kgo_runtime shared;
-static struct kgo_p words[THIEVES + 1];
-static struct p ps[THIEVES + 1];
-static struct g *items;
-static uint8_t *seen;
-static int finished, doubled;
-
-static void fake_runtime(void)
-{
-	int i;
-
-	rt.shared = &shared;
-	rt.ps = ps;
-	rt.nr_p = THIEVES + 1;
-	for (i = 0; i <= THIEVES; i++) {
-		ps[i].index = i;
-		ps[i].words = &words[i];
-	}
-	globq_init();
-	items = calloc(ITEMS, sizeof(*items));
-	seen = calloc(ITEMS, 1);
-	ck_assert(items && seen);
-}
-
-static void take(struct g *g)
-{
-	if (__atomic_exchange_n(&seen[g - items], 1, __ATOMIC_RELAXED))
-		add(doubled, 1);
-}
+static int finished;
 
 static void drain(struct p *p)
 {
@@ -72,18 +38,15 @@ START_TEST(what_goes_in_comes_out_once)
 {
 	pthread_t threads[THIEVES];
 	uint64_t rand = 88172645463325252ULL;
-	int i, missing = 0;
+	int i;
 
-	fake_runtime();
+	queues_make();
 	for (i = 0; i < THIEVES; i++)
 		pthread_create(&threads[i], NULL, thief, &ps[i + 1]);
 	for (i = 0; i < ITEMS; i++) {
 		struct g *g;
 
-		rand ^= rand << 13;
-		rand ^= rand >> 7;
-		rand ^= rand << 17;
-		if (rand & 1)
+		if (next_random(&rand) & 1)
 			runq_put_next(&ps[0], &items[i]);
 		else
 			runq_put(&ps[0], &items[i]);
@@ -99,13 +62,7 @@ START_TEST(what_goes_in_comes_out_once)
 		pthread_join(threads[i], NULL);
 	drain(&ps[0]);
 
-	for (i = 0; i < ITEMS; i++)
-		missing += !seen[i];
-	ck_assert_int_eq(doubled, 0);
-	ck_assert_int_eq(missing, 0);
-	ck_assert_uint_eq(globq_len(), 0);
-	for (i = 0; i <= THIEVES; i++)
-		ck_assert(runq_empty(&ps[i]));
+	check_all_seen();
 }
 END_TEST
 
@@ -113,7 +70,7 @@ START_TEST(the_next_one_comes_first_and_the_others_in_order)
 {
 	int i;
 
-	fake_runtime();
+	queues_make();
 	for (i = 0; i < 10; i++)
 		runq_put(&ps[0], &items[i]);
 	runq_put_next(&ps[0], &items[10]);
@@ -129,7 +86,7 @@ START_TEST(a_full_queue_overflows_into_the_global_one)
 {
 	int i;
 
-	fake_runtime();
+	queues_make();
 	for (i = 0; i < RUNQ_SIZE; i++)
 		runq_put(&ps[0], &items[i]);
 	ck_assert_uint_eq(globq_len(), 0);
@@ -142,7 +99,7 @@ START_TEST(a_thief_takes_half)
 {
 	int i;
 
-	fake_runtime();
+	queues_make();
 	for (i = 0; i < 100; i++)
 		runq_put(&ps[0], &items[i]);
 	ck_assert_ptr_eq(runq_steal(&ps[1], &ps[0], false), &items[49]);
