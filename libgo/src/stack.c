@@ -223,17 +223,27 @@ static struct stack *stack_at(char *lo, uint32_t class)
 				stack_colour(lo, class)) - 1;
 }
 
-/* One that was never used. With the lock held. */
-static struct stack *stack_carve(uint32_t class)
+/**
+ * struct claim - one stack that was never used
+ * @lo: its lowest address, NULL if there is none
+ * @guarded: it has a guard
+ */
+struct claim {
+	char *lo;
+	bool guarded;
+};
+
+/* With the lock held. */
+static struct claim stack_claim(uint32_t class)
 {
 	struct pool *pool = &stacks.pools[class];
 	struct slab *slab = pool->fresh;
-	struct stack *s;
+	struct claim claim = {};
 	char *lo;
 
 	if (!slab) {
 		if (slab_make(class))
-			return NULL;
+			return claim;
 		slab = pool->fresh;
 	}
 	slab->carve_end -= stack_stride(class);
@@ -241,17 +251,29 @@ static struct stack *stack_carve(uint32_t class)
 	if (lo == slab->base)
 		pool->fresh = slab->fresh;
 
-	s = stack_at(lo, class);
-	s->lo = lo;
-	s->class = class;
-	if (stack_is_small(class)) {
-		*(uint64_t *)lo = STACK_CANARY;
-	} else {
+	if (!stack_is_small(class)) {
 		if (lo < slab->guarded)
 			slab_guard(slab);
-		s->guarded = lo >= slab->guarded || stack_guard(lo);
+		claim.guarded = lo >= slab->guarded || stack_guard(lo);
 	}
-	s->valgrind_id = VALGRIND_STACK_REGISTER(lo, (char *)s);
+	claim.lo = lo;
+	return claim;
+}
+
+/* Write its record: the first use of its page, so without the lock. */
+static struct stack *stack_carve(uint32_t class, struct claim claim)
+{
+	struct stack *s;
+
+	if (!claim.lo)
+		return NULL;
+	s = stack_at(claim.lo, class);
+	s->lo = claim.lo;
+	s->class = class;
+	s->guarded = claim.guarded;
+	if (stack_is_small(class))
+		*(uint64_t *)claim.lo = STACK_CANARY;
+	s->valgrind_id = VALGRIND_STACK_REGISTER(claim.lo, (char *)s);
 	return s;
 }
 
@@ -270,34 +292,35 @@ static struct stack *stack_reuse(struct pool *pool)
 	return s;
 }
 
-static struct stack *stack_take(uint32_t class)
-{
-	struct stack *s = stack_reuse(&stacks.pools[class]);
-
-	return s ? s : stack_carve(class);
-}
-
 struct stack *stack_alloc(uint32_t class)
 {
+	struct claim claim;
 	struct stack *s;
 
 	lock_acquire(&stacks.lock);
-	s = stack_take(class);
+	s = stack_reuse(&stacks.pools[class]);
+	if (!s)
+		claim = stack_claim(class);
 	lock_release(&stacks.lock);
-	return s;
+	return s ? s : stack_carve(class, claim);
 }
 
 int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n)
 {
+	struct pool *pool = &stacks.pools[class];
+	struct claim claim = {};
 	struct stack *s;
 
 	lock_acquire(&stacks.lock);
-	s = stack_take(class);
-	while (s) {
+	while (n-- && (s = stack_reuse(pool)))
 		stack_list_push(list, s);
-		s = --n ? stack_reuse(&stacks.pools[class]) : NULL;
-	}
+	if (!list->head)
+		claim = stack_claim(class);
 	lock_release(&stacks.lock);
+
+	s = stack_carve(class, claim);
+	if (s)
+		stack_list_push(list, s);
 	return list->head ? 0 : -ENOMEM;
 }
 
