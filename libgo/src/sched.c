@@ -516,6 +516,20 @@ int64_t sched_first_timer(void)
 	return first;
 }
 
+static int64_t sleep_until(void)
+{
+	int64_t until = INT64_MAX;
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++) {
+		int64_t t = timers_sleep_until(&rt.ps[i].timers);
+
+		if (t < until)
+			until = t;
+	}
+	return until;
+}
+
 /*
  * The M has no P. Sleep in the poller if there is a timer and nobody does, and
  * then take a P for what is due; if all are in use they will see to it.
@@ -531,7 +545,7 @@ static void poll_as_poller(struct m *m)
 		return;
 	if (!netpoll_enter())
 		return;
-	until = sched_first_timer();
+	until = sleep_until();
 	g_list_init(&ready);
 	netpoll_sleep(until, &ready);
 	netpoll_leave();

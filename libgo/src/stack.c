@@ -38,7 +38,7 @@
 #define STACK_COLOURS	32
 
 #define STACK_TRIM_MIN	2	/* the class of 8 KiB */
-#define GUARDS_AT_ONCE	16
+#define GUARDS_AT_ONCE	64
 #define GUARD_BUDGET	8192	/* each may take two of the 65,530 mappings, an M four */
 
 /**

@@ -45,27 +45,11 @@ static void thread_sleep(int64_t ns)
 
 /* ---- sleeping ----------------------------------------------------------------- */
 
-/* On the stack of who sleeps. */
-struct sleep {
-	struct timer timer;
-	struct g *g;
-	int64_t until;
-};
-
-static bool sleep_over(struct timer *t, struct g_list *ready)
-{
-	struct sleep *s = container_of(t, struct sleep, timer);
-
-	s->g->result = 0;
-	g_list_add(ready, s->g);
-	return false;
-}
-
-/* The timer can fire at once, so it is started when the stack has been left. */
+/* It can be time at once, so this is done when the stack has been left. */
 static void after_sleep(struct g *prev, void *arg)
 {
-	struct sleep *s = arg;
-	int ret = timer_start(&s->timer, s->until);
+	const int64_t *until = arg;
+	int ret = timer_sleep(prev, *until);
 
 	if (ret) {
 		prev->result = ret;
@@ -76,7 +60,8 @@ static void after_sleep(struct g *prev, void *arg)
 void go_sleep(int64_t ns)
 {
 	struct m *m = m_self();
-	struct sleep s;
+	int64_t until;
+	int ret;
 
 	if (ns <= 0)
 		return;
@@ -86,12 +71,11 @@ void go_sleep(int64_t ns)
 	}
 
 	m = critical_enter(m);
-	s.g = m->g;
-	s.until = time_after(ns);
-	timer_make(&s.timer, sleep_over, NULL);
-	m = g_park(m, WAIT_SLEEP, after_sleep, &s);
+	until = time_after(ns);
+	m = g_park(m, WAIT_SLEEP, after_sleep, &until);
+	ret = m->g->result;
 	critical_exit(m);
-	if (s.g->result)	/* no memory for a timer: block instead */
+	if (ret)	/* no memory for a timer: block instead */
 		thread_sleep(ns);
 }
 

@@ -18,11 +18,38 @@
 #include "timer.h"
 
 #define HEAP_CHILDREN	4
+#define HEAP_OFFSET	(HEAP_CHILDREN - 1)	/* unused, so that children share a line */
+/* When so many are due within CROWD_SPAN the poller wakes CROWD_REST later. */
+#define CROWD		(1 + HEAP_CHILDREN + HEAP_CHILDREN * HEAP_CHILDREN)
+#define CROWD_SPAN	(200 * GO_MICROSECOND)
+#define CROWD_REST	(150 * GO_MICROSECOND)
+
 #define HEAP_FIRST	256	/* entries: they fill a page of 4 KiB */
 
 static size_t heap_size(uint32_t cap)
 {
 	return cap * sizeof(struct timer_entry);
+}
+
+static struct timer_entry *heap_memory(struct timers *ts)
+{
+	return ts->heap ? ts->heap - HEAP_OFFSET : NULL;
+}
+
+static struct timer_entry timer_entry(struct timer *t)
+{
+	return (struct timer_entry){ .when = t->when, .what = (uintptr_t)t };
+}
+
+/* NULL if it is a goroutine. */
+static struct timer *entry_timer(struct timer_entry e)
+{
+	return e.what & ENTRY_SLEEPER ? NULL : (struct timer *)e.what;
+}
+
+static struct g *entry_sleeper(struct timer_entry e)
+{
+	return (struct g *)(e.what & ~ENTRY_SLEEPER);
 }
 
 void timers_init(struct timers *ts, struct p *p)
@@ -42,16 +69,19 @@ void timers_destroy(struct timers *ts)
 	uint32_t i;
 
 	for (i = 0; i < ts->len; i++) {
-		struct timer *t = ts->heap[i].timer;
-		void (*drop)(struct timer *t) = t->drop;
+		struct timer *t = entry_timer(ts->heap[i]);
+		void (*drop)(struct timer *t);
 
+		if (!t)
+			continue;
+		drop = t->drop;
 		timer_leave(t);
 		if (drop)
 			drop(t);
 	}
 	if (ts->heap) {
-		shadow_unmap(ts->heap, heap_size(ts->cap));
-		munmap(ts->heap, heap_size(ts->cap));
+		shadow_unmap(heap_memory(ts), heap_size(ts->cap));
+		munmap(heap_memory(ts), heap_size(ts->cap));
 	}
 	ts->heap = NULL;
 }
@@ -61,10 +91,14 @@ void timer_make(struct timer *t, timer_fn fire, timer_late_fn late)
 	*t = (struct timer){ .fire = fire, .late = late, .pos = TIMER_OFF };
 }
 
+/* Most timers are in no cache. Those that sleep are not told their place. */
 static void heap_set(struct timers *ts, uint32_t pos, struct timer_entry e)
 {
+	struct timer *t = entry_timer(e);
+
 	ts->heap[pos] = e;
-	e.timer->pos = pos;
+	if (t)
+		t->pos = pos;
 }
 
 static void heap_up(struct timers *ts, uint32_t pos, struct timer_entry e)
@@ -103,10 +137,24 @@ static void heap_down(struct timers *ts, uint32_t pos, struct timer_entry e)
 }
 
 /* There is room for it. */
-static void heap_add(struct timers *ts, struct timer *t)
+static void heap_add(struct timers *ts, struct timer_entry e)
 {
-	heap_up(ts, ts->len++,
-		(struct timer_entry){ .when = t->when, .timer = t });
+	heap_up(ts, ts->len++, e);
+}
+
+static struct timer_entry heap_remove(struct timers *ts, uint32_t pos)
+{
+	struct timer_entry e = ts->heap[pos], last = ts->heap[--ts->len];
+
+	if (entry_timer(e))
+		entry_timer(e)->pos = TIMER_OFF;
+	if (pos == ts->len)
+		return e;
+	if (pos && ts->heap[(pos - 1) / HEAP_CHILDREN].when > last.when)
+		heap_up(ts, pos, last);
+	else
+		heap_down(ts, pos, last);
+	return e;
 }
 
 /* After each change of a heap: what others read without the lock. */
@@ -126,10 +174,10 @@ static int timers_grow(struct timers *ts)
 	uint32_t cap = ts->cap ? ts->cap * 2 : HEAP_FIRST;
 	struct timer_entry *heap;
 
-	if (ts->len < ts->cap)
+	if (ts->len + HEAP_OFFSET < ts->cap)
 		return 0;
 	if (ts->heap)
-		heap = mremap(ts->heap, heap_size(ts->cap), heap_size(cap),
+		heap = mremap(heap_memory(ts), heap_size(ts->cap), heap_size(cap),
 			      MREMAP_MAYMOVE);
 	else
 		heap = mmap(NULL, heap_size(cap), PROT_READ | PROT_WRITE,
@@ -137,56 +185,59 @@ static int timers_grow(struct timers *ts)
 	if (heap == MAP_FAILED)
 		return -ENOMEM;
 	if (ts->heap)
-		shadow_unmap(ts->heap, heap_size(ts->cap));
+		shadow_unmap(heap_memory(ts), heap_size(ts->cap));
 	shadow_map(heap, heap_size(cap));
-	ts->heap = heap;
+	ts->heap = heap + HEAP_OFFSET;
 	ts->cap = cap;
 	return 0;
 }
 
-static void timers_remove(struct timers *ts, struct timer *t)
+static int timers_add(struct timers *ts, struct timer_entry e)
 {
-	uint32_t pos = t->pos;
-	struct timer_entry last = ts->heap[--ts->len];
+	struct timer *t = entry_timer(e);
+	int ret;
 
-	t->pos = TIMER_OFF;
-	if (last.timer == t)
-		return;
-	if (pos && ts->heap[(pos - 1) / HEAP_CHILDREN].when > last.when)
-		heap_up(ts, pos, last);
-	else
-		heap_down(ts, pos, last);
+	lock_acquire(&ts->lock);
+	ret = timers_grow(ts);
+	if (!ret) {
+		if (t) {
+			t->when = e.when;
+			__atomic_store_n(&t->heap, ts, __ATOMIC_RELEASE);
+		}
+		heap_add(ts, e);
+		timers_publish(ts);
+	}
+	lock_release(&ts->lock);
+	if (!ret)
+		sched_timer_added(e.when);
+	return ret;
 }
 
 int timer_start(struct timer *t, int64_t when)
 {
+	struct timer_entry e = { .when = when, .what = (uintptr_t)t };
 	struct m *m = m_self();
-	struct timers *ts;
-	int ret;
 
 	/* Threads that main has left behind may keep a runtime up that has ended. */
 	if (!m && (!__atomic_load_n(&rt.running, __ATOMIC_ACQUIRE) ||
 		   __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE)))
 		return -ESRCH;
-	ts = m ? &m_p(m)->timers : &rt.ps[0].timers;
-	lock_acquire(&ts->lock);
-	ret = timers_grow(ts);
-	if (!ret) {
-		t->when = when;
-		__atomic_store_n(&t->heap, ts, __ATOMIC_RELEASE);
-		heap_add(ts, t);
-		timers_publish(ts);
-	}
-	lock_release(&ts->lock);
-	if (!ret)
-		sched_timer_added(when);
-	return ret;
+	return timers_add(m ? &m_p(m)->timers : &rt.ps[0].timers, e);
+}
+
+int timer_sleep(struct g *g, int64_t when)
+{
+	struct timer_entry e = {
+		.when = when, .what = (uintptr_t)g | ENTRY_SLEEPER,
+	};
+
+	return timers_add(&m_p(m_self())->timers, e);
 }
 
 void timer_again(struct timer *t, int64_t when)
 {
 	t->when = when;
-	heap_add(t->heap, t);
+	heap_add(t->heap, timer_entry(t));
 }
 
 /* Lock the heap that a timer is in, or was in last; NULL if in none ever. */
@@ -212,7 +263,7 @@ bool timer_stop(struct timer *t)
 		return false;
 	there = t->pos != TIMER_OFF;
 	if (there) {
-		timers_remove(ts, t);
+		heap_remove(ts, t->pos);
 		timer_leave(t);
 		timers_publish(ts);
 	}
@@ -229,11 +280,12 @@ void timers_move(struct timers *to, struct timers *from)
 	lock_acquire(&to->lock);
 	lock_acquire(&from->lock);
 	while (from->len && !timers_grow(to)) {
-		struct timer *t = from->heap[from->len - 1].timer;
+		struct timer_entry e = heap_remove(from, from->len - 1);
+		struct timer *t = entry_timer(e);
 
-		timers_remove(from, t);
-		__atomic_store_n(&t->heap, to, __ATOMIC_RELEASE);
-		heap_add(to, t);
+		if (t)
+			__atomic_store_n(&t->heap, to, __ATOMIC_RELEASE);
+		heap_add(to, e);
 	}
 	timers_publish(to);
 	timers_publish(from);
@@ -242,17 +294,13 @@ void timers_move(struct timers *to, struct timers *from)
 }
 
 /*
- * Fire the first timer. One that is to fire again needs no call of
- * sched_timer_added(): the heap's first time goes from the old one, at which the
- * poller wakes, to the new one at once.
+ * One that is to fire again needs no call of sched_timer_added(): the heap's first time
+ * goes from the old one, at which the poller wakes, to the new one at once.
  */
-static void timers_fire(struct timers *ts, struct g_list *ready)
+static void timer_fire(struct timers *ts, struct timer *t, struct g_list *ready)
 {
-	struct timer *t = ts->heap[0].timer;
-	bool late;
+	bool late = t->fire(t, ready);
 
-	timers_remove(ts, t);
-	late = t->fire(t, ready);
 	if (t->pos == TIMER_OFF)
 		timer_leave(t);
 	if (late) {
@@ -261,6 +309,54 @@ static void timers_fire(struct timers *ts, struct g_list *ready)
 		t->late(t);
 		lock_acquire(&ts->lock);
 	}
+}
+
+static void sleeper_wake(struct g *g, struct g_list *ready)
+{
+	g->result = 0;
+	g_list_add(ready, g);
+}
+
+/* See to the first of the heap. */
+static void timers_fire(struct timers *ts, struct g_list *ready)
+{
+	struct timer_entry e = heap_remove(ts, 0);
+	struct timer *t = entry_timer(e);
+
+	if (ts->len)
+		__builtin_prefetch(entry_sleeper(ts->heap[0]), 1);
+	if (t)
+		timer_fire(ts, t, ready);
+	else
+		sleeper_wake(entry_sleeper(e), ready);
+}
+
+/*
+ * Are those at the top of the heap due one soon after the other? They need not be the next
+ * ones, so a crowd may be overlooked; what is found is one.
+ */
+static bool timers_crowd(const struct timers *ts)
+{
+	uint32_t i;
+
+	if (ts->len < CROWD)
+		return false;
+	for (i = 1; i < CROWD; i++)
+		if (ts->heap[i].when - ts->heap[0].when > CROWD_SPAN)
+			return false;
+	return true;
+}
+
+int64_t timers_sleep_until(struct timers *ts)
+{
+	int64_t until;
+
+	lock_acquire(&ts->lock);
+	until = ts->len ? ts->heap[0].when : INT64_MAX;
+	if (timers_crowd(ts))
+		until += CROWD_REST;
+	lock_release(&ts->lock);
+	return until;
 }
 
 bool timers_run(struct timers *ts, int64_t now)

@@ -10,6 +10,7 @@
 
 #include "lock.h"
 
+struct g;
 struct g_list;
 struct p;
 struct timer;
@@ -53,23 +54,25 @@ struct timer {
 };
 
 /**
- * struct timer_entry - a timer in a heap
+ * struct timer_entry - a timer in a heap, or a goroutine that sleeps
  * @when: the time, again: what is compared is here, the timers are anywhere
- * @timer: the timer
+ * @what: the address; with ENTRY_SLEEPER it is the goroutine's
  */
 struct timer_entry {
 	int64_t when;
-	struct timer *timer;
+	uintptr_t what;
 };
+
+#define ENTRY_SLEEPER	1UL
 
 /**
  * struct timers - a heap of timers
  * @lock: guards all that follows
  * @first: time of the first timer, INT64_MAX if there is none; read without
  *	the lock as well
- * @heap: the timers, a heap of four children a node
+ * @heap: the timers, a heap of four children a node, which share a cache line
  * @len: number of timers, shown to the kernel in the P's words
- * @cap: allocated length
+ * @cap: allocated length, with what is before @heap
  * @p: whose it is
  */
 struct timers {
@@ -90,6 +93,12 @@ void timer_make(struct timer *t, timer_fn fire, timer_late_fn late);
  */
 int timer_start(struct timer *t, int64_t when);
 
+/*
+ * Ready a goroutine that waits then, with a result of 0. Nobody can stop that, and no
+ * timer is needed for it. On an M in a critical section; returns as timer_start() does.
+ */
+int timer_sleep(struct g *g, int64_t when);
+
 /* From its own timer_fn: let it fire again. */
 void timer_again(struct timer *t, int64_t when);
 
@@ -101,6 +110,12 @@ void timers_move(struct timers *to, struct timers *from);
 
 /* Fire what is due in a P's heap. Returns whether anything was. */
 bool timers_run(struct timers *ts, int64_t now);
+
+/*
+ * Until when the poller may sleep. Where many are due one after the other, later than the
+ * first is: to sleep and wake costs more than they do.
+ */
+int64_t timers_sleep_until(struct timers *ts);
 
 void timers_init(struct timers *ts, struct p *p);
 void timers_destroy(struct timers *ts);

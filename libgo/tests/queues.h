@@ -60,13 +60,4 @@ static inline void check_all_seen(void)
 		ck_assert(runq_empty(&ps[i]));
 }
 
-/* Good for tests: Marsaglia's xorshift. */
-static inline uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 #endif /* QUEUES_H */

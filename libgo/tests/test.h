@@ -198,4 +198,13 @@ static inline int run_tests(const char *name, TCase *tcase)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Good for tests: Marsaglia's xorshift. */
+static inline uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 #endif /* TEST_H */
