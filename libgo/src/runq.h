@@ -166,6 +166,14 @@ static inline struct g *runq_get(struct p *p)
  */
 struct g *runq_steal(struct p *p, struct p *victim, bool runnext);
 
+/* Owner only: does nobody wait there, but for who is to run next? */
+static inline bool runq_ring_empty(const struct p *p)
+{
+	const struct kgo_p *w = p->words;
+
+	return __atomic_load_n(&w->runq_head, __ATOMIC_RELAXED) == w->runq_tail;
+}
+
 static inline bool runq_empty(const struct p *p)
 {
 	const struct kgo_p *w = p->words;

@@ -202,6 +202,9 @@ void sched_spinning_end(struct m *m)
 	__atomic_fetch_sub(&rt.shared->nr_spinning, 1, __ATOMIC_SEQ_CST);
 }
 
+uint32_t sched_vain_wakes;
+uint32_t sched_wakes_rest;
+
 /* Have a spare run an idle P. -EBUSY if there is none, -EAGAIN if no spare is. */
 static int wake_any(bool spinning)
 {
@@ -279,6 +282,16 @@ bool sched_release(struct m *m)
 	return true;
 }
 
+/*
+ * Two that wake each other stay on their P. The Ms that would be woken for each of them
+ * have found that, and the monitor sees if it changes.
+ */
+static inline bool next_needs_no_wake(const struct p *p)
+{
+	return unlikely(__atomic_load_n(&sched_wakes_rest, __ATOMIC_RELAXED)) &&
+	       runq_ring_empty(p);
+}
+
 void g_ready(struct m *m, struct g *g)
 {
 	if (unlikely(g->status == G_THREAD)) {
@@ -293,7 +306,7 @@ void g_ready(struct m *m, struct g *g)
 		 * now may not see it before its next look.
 		 */
 		runq_put_next(m_p(m), g);
-		if (!m_p(m)->alone)
+		if (!m_p(m)->alone && !next_needs_no_wake(m_p(m)))
 			sched_wake();
 	} else {
 		globq_put(g);
@@ -670,8 +683,10 @@ static void give_up(struct m *m)
 	struct p *p;
 
 	p_release(m);
-	if (spun)
+	if (spun) {
+		__atomic_fetch_add(&sched_vain_wakes, 1, __ATOMIC_RELAXED);
 		sched_spinning_end(m);
+	}
 	look = spun || !__atomic_load_n(&rt.shared->nr_spinning,
 					__ATOMIC_SEQ_CST);
 	if (globq_len() || (look && work_in_runqs())) {
@@ -732,6 +747,7 @@ static struct g *find_runnable(struct m *m)
 static void found_one(struct m *m)
 {
 	if (m->spinning) {
+		__atomic_store_n(&sched_vain_wakes, 0, __ATOMIC_RELAXED);
 		sched_spinning_end(m);
 		sched_wake();
 	} else if (unlikely(m->called) && p_any_idle() && sched_work_waits()) {

@@ -107,6 +107,15 @@ void sched_spinning_end(struct m *m);
 /* Have an idle P run if there is one, and nobody looks for work. */
 void sched_wake(void);
 
+/* How many Ms in a row have been woken, looked for work, and found none. */
+extern uint32_t sched_vain_wakes;
+
+/*
+ * Set by the monitor while it looks every now and then whether a goroutine is kept waiting:
+ * one that is to run next on its P, with nobody else there, wakes no other P then.
+ */
+extern uint32_t sched_wakes_rest;
+
 /* A timer was started: see that somebody wakes for it. */
 void sched_timer_added(int64_t when);
 

@@ -13,6 +13,9 @@
  * is not served by a look at its time wakes it: the wake-up comes before what its caller
  * does next.
  *
+ * Where Ms are woken in vain that ceases, and the monitor looks in their place whether a
+ * goroutine is kept waiting.
+ *
  * A goroutine that computes is stopped at the end of its slice if others wait, and
  * after a much shorter one if somebody is due: whose timer has run out, or whose file
  * is ready. Only the monitor can see that then, so it wakes for it.
@@ -102,6 +105,19 @@
 #define NAP_MAX		(2 * GO_MILLISECOND)
 
 /*
+ * Where so many wake-ups in a row were in vain, who readies one goroutine and runs it next
+ * makes no more of them. In their place the monitor looks as often as this, and has
+ * somebody woken if one goroutine has had a P that long while another waits there. After
+ * so many looks wake-ups are tried again, as long as it takes to see whether they are
+ * still in vain: what the goroutines do may have become worth a P for each.
+ */
+#define VAIN_WAKES	8
+#define VAIN_PERIOD	(200 * GO_MICROSECOND)
+#define KEPT_WAITING	(VAIN_PERIOD * 3 / 4)
+#define VAIN_LOOKS	100
+#define TRY_LOOKS	16
+
+/*
  * It runs for some microseconds to let others run, and where Ms of goroutines that were
  * stopped take turns the kernel's scheduler takes it for one of them, and lets it wait
  * for its tick.
@@ -150,6 +166,9 @@ static bool work_waits(void)
  * struct pace - when to look next
  * @delay: how long to sleep before
  * @next: at this time at the latest
+ * @kept: this look has found a goroutine that is kept waiting by another
+ * @vain_looks: looks in a row at which wake-ups have rested
+ * @try_looks: looks left at which they are tried again
  * @for_others: this look has found what an M that finds nothing in its own P's queue
  *	could do
  * @took: when it took a P last
@@ -167,6 +186,9 @@ static bool work_waits(void)
 struct pace {
 	int64_t delay;
 	int64_t next;
+	bool kept;
+	uint32_t vain_looks;
+	uint32_t try_looks;
 	bool for_others;
 	int64_t took;
 	int64_t poll_period;
@@ -332,9 +354,10 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 		sched_wake();
 		due = false;
 	}
-	if (due || p_has_work(p))
+	if (due || p_has_work(p)) {
+		pace->kept |= now - w->since >= KEPT_WAITING;
 		found = p_look(p, word, w, due, now);
-	else if (pace->for_others && now > w->since &&
+	} else if (pace->for_others && now > w->since &&
 		 now - w->since >= rt.assist->retake_after && retake(p, word, w))
 		found = LOOK_TOOK;
 	/* It is one for whom it has been stopped. */
@@ -342,6 +365,30 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 		--*nr_first;
 	look_for_the_due(pace, p, w, now);
 	return found;
+}
+
+/*
+ * Let who readies one goroutine wake others, or not. When they may again, some may have
+ * relied on the looks that end now.
+ */
+static void look_at_wakes(struct pace *pace, enum look found)
+{
+	bool rested = __atomic_load_n(&sched_wakes_rest, __ATOMIC_RELAXED);
+	bool rest = __atomic_load_n(&sched_vain_wakes, __ATOMIC_RELAXED) >=
+		    VAIN_WAKES;
+
+	if (rest && ++pace->vain_looks > VAIN_LOOKS)
+		pace->try_looks = TRY_LOOKS;
+	if (pace->kept || found == LOOK_ASLEEP || pace->vain_looks > VAIN_LOOKS) {
+		__atomic_store_n(&sched_vain_wakes, 0, __ATOMIC_RELAXED);
+		rest = false;
+	}
+	if (!rest)
+		pace->vain_looks = 0;
+	/* Pairs with the barrier of who has queued one. */
+	__atomic_store_n(&sched_wakes_rest, rest, __ATOMIC_SEQ_CST);
+	if (pace->kept || (rested && !rest && work_waits()))
+		sched_wake();
 }
 
 /* Look at each P, and take those whose owners are blocked. */
@@ -353,6 +400,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 	uint32_t nr_first, i;
 
 	pace->next = INT64_MAX;
+	pace->kept = false;
 	poll_if_nobody_does(pace, sysmon_watch(watches, now), now);
 	nr_first = __atomic_load_n(&globq_nr_first, __ATOMIC_RELAXED);
 	pace->for_others = files_wait(pace, now) || work_to_steal();
@@ -383,6 +431,7 @@ static enum look sysmon_look(struct pace *pace, struct watch *watches)
 		found = LOOK_WAITS;
 	if (bound_rescue() && found < LOOK_WAITS)
 		found = LOOK_WAITS;
+	look_at_wakes(pace, found);
 	return found;
 }
 
@@ -615,6 +664,16 @@ static bool must_look_soon(enum look found)
 	       (netpoll_is_needed() || sched_first_timer() != INT64_MAX);
 }
 
+/* Do wake-ups rest, or are they tried again? */
+static bool wakes_rest(struct pace *pace)
+{
+	if (__atomic_load_n(&sched_wakes_rest, __ATOMIC_RELAXED)) {
+		pace->try_looks = 0;
+		return true;
+	}
+	return pace->try_looks && pace->try_looks--;
+}
+
 /* Sleep until the next look. */
 static void sysmon_sleep(struct pace *pace, enum look found,
 			 struct watch *watches)
@@ -638,6 +697,11 @@ static void sysmon_sleep(struct pace *pace, enum look found,
 	}
 
 	ns = until_look(pace, found);
+	if (wakes_rest(pace)) {
+		sysmon_nap(ns < VAIN_PERIOD ? ns : VAIN_PERIOD);
+		pace_slow(pace, found);
+		return;
+	}
 	if (ns > NAP_MAX && must_look_soon(found))
 		ns = NAP_MAX;
 	rest = rest_left(pace);
@@ -758,6 +822,8 @@ int sysmon_start(void)
 	for (i = 0; i < rt.nr_p_max; i++)
 		watch_init(&watches[i]);
 	sysmon_sleep_ends = SYSMON_BY_NOBODY;
+	sched_wakes_rest = 0;
+	sched_vain_wakes = 0;
 	ret = thread_start(&sysmon_thread, sysmon_main, watches);
 	if (ret)
 		watches_free(watches);
