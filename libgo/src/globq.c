@@ -3,7 +3,8 @@
  * The global run queue: liburcu's wait-free queue. Putting never waits; taking
  * is serialised by a lock. The length is in the shared words, where the kernel
  * sees it: it is raised before a goroutine is queued, so it never says that
- * there is none when there is one.
+ * there is none when there is one. Those that are on their way from there to a P's queue
+ * are in neither; whoever takes them wakes others for them, as who queues any.
  *
  * What a P has no room for comes as a batch, one node of the queue: whoever takes it cuts
  * it off while the lock is held, and looks at the others of it later. They are in no cache
@@ -177,6 +178,8 @@ static bool globq_meets_stopped(void)
 	if (globq.begun)
 		return false;
 	node = __cds_wfcq_first_nonblocking(&globq.head, &globq.tail);
+	if (node == CDS_WFCQ_WOULDBLOCK)
+		return true;	/* it may have been */
 	g = queued_g(node);
 	return g && g->stopped;
 }
@@ -232,6 +235,16 @@ static uint32_t globq_take_pieces(struct piece *pieces, uint32_t n)
 	return nr;
 }
 
+static uint32_t pieces_len(const struct piece *pieces, uint32_t nr)
+{
+	uint32_t len = 0;
+
+	while (nr--)
+		len += pieces[nr].len;
+	return len;
+}
+
+/* There is room for all, or else they are put back. */
 static void piece_queue(struct p *p, const struct piece *piece)
 {
 	struct g *g = piece->head, *next;
@@ -261,7 +274,7 @@ static uint32_t globq_share(uint32_t len, uint32_t max)
 struct g *globq_get(struct p *p, uint32_t max)
 {
 	struct piece pieces[PIECES_MAX];
-	uint32_t n, taken, nr = 0, i;
+	uint32_t n, nr = 0, i;
 	struct g *first;
 
 	if (!globq_len())
@@ -274,16 +287,16 @@ struct g *globq_get(struct p *p, uint32_t max)
 		first = first_take();
 	if (first && !first->stopped)
 		nr = globq_take_pieces(pieces, n - 1);
+	if (first)
+		globq_add_len(-1 - (int32_t)pieces_len(pieces, nr));
 	lock_release(&globq.take_lock);
-	if (!first)
-		return NULL;
 
-	/* At no time are they in neither queue. */
-	for (taken = 1, i = 0; i < nr; i++) {
+	for (i = 0; i < nr; i++)
 		piece_queue(p, &pieces[i]);
-		taken += pieces[i].len;
+	if (nr) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		sched_wake();
 	}
-	globq_add_len(-(int32_t)taken);
 	return first;
 }
 

@@ -126,11 +126,11 @@ static bool events_take(int64_t ns, struct g_list *ready)
 	return n == EVENTS;
 }
 
-void netpoll_sleep(int64_t until, struct g_list *ready)
+void netpoll_sleep(int64_t first, int64_t until, struct g_list *ready)
 {
 	int64_t ns = -1;
 
-	__atomic_store_n(&poller.until, until, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&poller.until, first, __ATOMIC_SEQ_CST);
 	if (until != INT64_MAX) {
 		ns = until - go_now();
 		if (ns <= 0)

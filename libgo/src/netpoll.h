@@ -18,10 +18,10 @@ void netpoll_destroy(void);
 bool netpoll_enter(void);
 
 /*
- * Sleep until a point in time, INT64_MAX for ever, or until netpoll_break(). Those whose
- * files are ready are added to the list.
+ * Sleep until a point in time, INT64_MAX for ever, or until a timer is added that is before
+ * @first, or netpoll_break(). Those whose files are ready are added to the list.
  */
-void netpoll_sleep(int64_t until, struct g_list *ready);
+void netpoll_sleep(int64_t first, int64_t until, struct g_list *ready);
 
 /* Look without sleeping; anybody may. */
 void netpoll_look(struct g_list *ready);

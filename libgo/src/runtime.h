@@ -198,6 +198,7 @@ typedef void (*after_fn)(struct g *prev, void *arg);
  * @preempt_tick: the tick of the P of the goroutine that was last to be preempted
  * @spinning: it looks for work and is counted in nr_spinning
  * @called: its P had waited for an M, or somebody asked for one, and nobody spins for that
+ * @was_woken: it was woken to look for work, and has found none since
  * @rand: state of the random order in which it steals
  * @g0: the scheduler's context, on the thread's own stack
  * @fault_stack: where signals are handled, see fault.h
@@ -224,6 +225,7 @@ struct m {
 	uint32_t preempt_tick;
 	bool spinning;
 	bool called;
+	bool was_woken;
 	uint64_t rand;
 	struct g g0;
 	void *fault_stack;

@@ -202,8 +202,9 @@ void sched_spinning_end(struct m *m)
 	__atomic_fetch_sub(&rt.shared->nr_spinning, 1, __ATOMIC_SEQ_CST);
 }
 
-uint32_t sched_vain_wakes;
-uint32_t sched_wakes_rest;
+/* The one is written often, the other is read at each wake-up. */
+uint32_t sched_vain_wakes cache_aligned;
+uint32_t sched_wakes_rest cache_aligned;
 
 /* Have a spare run an idle P. -EBUSY if there is none, -EAGAIN if no spare is. */
 static int wake_any(bool spinning)
@@ -288,7 +289,7 @@ bool sched_release(struct m *m)
  */
 static inline bool next_needs_no_wake(const struct p *p)
 {
-	return unlikely(__atomic_load_n(&sched_wakes_rest, __ATOMIC_RELAXED)) &&
+	return unlikely(__atomic_load_n(&sched_wakes_rest, __ATOMIC_SEQ_CST)) &&
 	       runq_ring_empty(p);
 }
 
@@ -515,13 +516,15 @@ static bool work_in_runqs(void)
 	return false;
 }
 
-int64_t sched_first_timer(void)
+static inline int64_t earliest(bool crowds_rest)
 {
 	int64_t first = INT64_MAX;
 	uint32_t i;
 
 	for (i = 0; i < procs_top(); i++) {
-		int64_t t = timers_first(&rt.ps[i].timers);
+		struct timers *ts = &rt.ps[i].timers;
+		int64_t t = crowds_rest ? timers_sleep_until(ts) :
+					  timers_first(ts);
 
 		if (t < first)
 			first = t;
@@ -529,18 +532,14 @@ int64_t sched_first_timer(void)
 	return first;
 }
 
-static int64_t sleep_until(void)
+int64_t sched_first_timer(void)
 {
-	int64_t until = INT64_MAX;
-	uint32_t i;
+	return earliest(false);
+}
 
-	for (i = 0; i < procs_top(); i++) {
-		int64_t t = timers_sleep_until(&rt.ps[i].timers);
-
-		if (t < until)
-			until = t;
-	}
-	return until;
+int64_t sched_sleep_until(void)
+{
+	return earliest(true);
 }
 
 /*
@@ -550,7 +549,6 @@ static int64_t sleep_until(void)
 static void poll_as_poller(struct m *m)
 {
 	struct g_list ready;
-	int64_t until;
 	struct p *p;
 
 	if (sched_first_timer() == INT64_MAX &&
@@ -558,9 +556,9 @@ static void poll_as_poller(struct m *m)
 		return;
 	if (!netpoll_enter())
 		return;
-	until = sleep_until();
+	m->was_woken = false;	/* not in vain */
 	g_list_init(&ready);
-	netpoll_sleep(until, &ready);
+	netpoll_sleep(sched_first_timer(), sched_sleep_until(), &ready);
 	netpoll_leave();
 
 	p = p_find_idle(m->index);
@@ -683,10 +681,8 @@ static void give_up(struct m *m)
 	struct p *p;
 
 	p_release(m);
-	if (spun) {
-		__atomic_fetch_add(&sched_vain_wakes, 1, __ATOMIC_RELAXED);
+	if (spun)
 		sched_spinning_end(m);
-	}
 	look = spun || !__atomic_load_n(&rt.shared->nr_spinning,
 					__ATOMIC_SEQ_CST);
 	if (globq_len() || (look && work_in_runqs())) {
@@ -705,11 +701,14 @@ static void m_park(struct m *m)
 {
 	uint32_t reason, p;
 
+	if (m->was_woken)
+		__atomic_fetch_add(&sched_vain_wakes, 1, __ATOMIC_RELAXED);
 	m_settle(m);
 	reason = rt.assist->park(m, &p);
 	p_hold(m, &rt.ps[p]);
 	/* Who woke it has counted it already. */
 	m->spinning = reason == KGO_PARK_SPINNING;
+	m->was_woken = m->spinning;
 	m->called = reason == KGO_PARK_WAKE || reason == KGO_PARK_IDLE;
 	sysmon_wake();
 	timers_check_all();
@@ -747,13 +746,15 @@ static struct g *find_runnable(struct m *m)
 static void found_one(struct m *m)
 {
 	if (m->spinning) {
-		__atomic_store_n(&sched_vain_wakes, 0, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&sched_vain_wakes, __ATOMIC_RELAXED))
+			__atomic_store_n(&sched_vain_wakes, 0, __ATOMIC_RELAXED);
 		sched_spinning_end(m);
 		sched_wake();
 	} else if (unlikely(m->called) && p_any_idle() && sched_work_waits()) {
 		sched_wake();
 	}
 	m->called = false;
+	m->was_woken = false;
 }
 
 void sched_loop(struct m *m)

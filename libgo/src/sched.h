@@ -107,7 +107,7 @@ void sched_spinning_end(struct m *m);
 /* Have an idle P run if there is one, and nobody looks for work. */
 void sched_wake(void);
 
-/* How many Ms in a row have been woken, looked for work, and found none. */
+/* How many Ms in a row have been woken to look for work, and parked without any. */
 extern uint32_t sched_vain_wakes;
 
 /*
@@ -121,6 +121,9 @@ void sched_timer_added(int64_t when);
 
 /* When the first timer of all is due; INT64_MAX if there is none. */
 int64_t sched_first_timer(void);
+
+/* When somebody has to wake for timers, see timers_sleep_until(); INT64_MAX if never. */
+int64_t sched_sleep_until(void);
 
 /* Does any P have an owner? */
 bool sched_p_runs(void);

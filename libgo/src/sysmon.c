@@ -355,7 +355,8 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 		due = false;
 	}
 	if (due || p_has_work(p)) {
-		pace->kept |= now - w->since >= KEPT_WAITING;
+		pace->kept |= now - w->since >= KEPT_WAITING && w->word == word &&
+			      !__atomic_load_n(&p->alone, __ATOMIC_ACQUIRE);
 		found = p_look(p, word, w, due, now);
 	} else if (pace->for_others && now > w->since &&
 		 now - w->since >= rt.assist->retake_after && retake(p, word, w))
@@ -365,6 +366,12 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 		--*nr_first;
 	look_for_the_due(pace, p, w, now);
 	return found;
+}
+
+static void wakes_set_rest(bool rest)
+{
+	/* Pairs with the barrier of who has queued one. */
+	__atomic_store_n(&sched_wakes_rest, rest, __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -377,17 +384,20 @@ static void look_at_wakes(struct pace *pace, enum look found)
 	bool rest = __atomic_load_n(&sched_vain_wakes, __ATOMIC_RELAXED) >=
 		    VAIN_WAKES;
 
-	if (rest && ++pace->vain_looks > VAIN_LOOKS)
-		pace->try_looks = TRY_LOOKS;
+	if (rest)
+		pace->vain_looks++;
 	if (pace->kept || found == LOOK_ASLEEP || pace->vain_looks > VAIN_LOOKS) {
 		__atomic_store_n(&sched_vain_wakes, 0, __ATOMIC_RELAXED);
 		rest = false;
 	}
 	if (!rest)
 		pace->vain_looks = 0;
-	/* Pairs with the barrier of who has queued one. */
-	__atomic_store_n(&sched_wakes_rest, rest, __ATOMIC_SEQ_CST);
-	if (pace->kept || (rested && !rest && work_waits()))
+	if (rest != rested)
+		wakes_set_rest(rest);
+	if (rested && !rest && found != LOOK_ASLEEP)
+		pace->try_looks = TRY_LOOKS;
+	if ((pace->kept || (rested && !rest && work_waits())) &&
+	    p_count_idle() && m_may_come())
 		sched_wake();
 }
 
@@ -608,7 +618,7 @@ static void pace_late(struct pace *pace, int64_t ns, int64_t late)
  */
 static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 {
-	int64_t first = must_hurry() ? sched_first_timer() : INT64_MAX;
+	int64_t first = must_hurry() ? sched_sleep_until() : INT64_MAX;
 	int64_t until = go_now() + SLEEP_MAX, ns;
 	bool woken;
 
@@ -645,7 +655,7 @@ static int64_t until_look(const struct pace *pace, enum look found)
 	int64_t now = go_now(), left = pace->next - now, first;
 
 	if (found == LOOK_ASLEEP && must_hurry()) {
-		first = sched_first_timer() - now;
+		first = sched_sleep_until() - now;
 		if (first < rt.assist->patience)
 			first = rt.assist->patience;
 		if (left > first)
@@ -751,10 +761,14 @@ static void sysmon_upkeep(struct upkeep *u)
 
 	if (is_due(&u->procs, now, PROCS_PERIOD))
 		procs_follow();
-	if (is_due(&u->reclaim, now, RECLAIM_PERIOD))
+	if (is_due(&u->reclaim, now, RECLAIM_PERIOD)) {
+		wakes_set_rest(false);	/* this may take a while */
 		m_free_ended();
-	if (is_due(&u->trim, now, TRIM_PERIOD))
+	}
+	if (is_due(&u->trim, now, TRIM_PERIOD)) {
+		wakes_set_rest(false);
 		stack_trim();
+	}
 	if (is_due(&u->all_waits, now, ALL_WAITS_PERIOD))
 		poll_check_waits(true);
 	else if (is_due(&u->waits, now, WAITS_PERIOD) && waits_begun())

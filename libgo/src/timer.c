@@ -295,7 +295,7 @@ void timers_move(struct timers *to, struct timers *from)
 
 /*
  * One that is to fire again needs no call of sched_timer_added(): the heap's first time
- * goes from the old one, at which the poller wakes, to the new one at once.
+ * goes from the old one to the new one at once, and the poller wakes for the old one.
  */
 static void timer_fire(struct timers *ts, struct timer *t, struct g_list *ready)
 {
@@ -323,6 +323,7 @@ static void timers_fire(struct timers *ts, struct g_list *ready)
 	struct timer_entry e = heap_remove(ts, 0);
 	struct timer *t = entry_timer(e);
 
+	/* whatever the next one is */
 	if (ts->len)
 		__builtin_prefetch(entry_sleeper(ts->heap[0]), 1);
 	if (t)
@@ -353,7 +354,7 @@ int64_t timers_sleep_until(struct timers *ts)
 
 	lock_acquire(&ts->lock);
 	until = ts->len ? ts->heap[0].when : INT64_MAX;
-	if (timers_crowd(ts))
+	if (until < INT64_MAX - CROWD_REST && timers_crowd(ts))
 		until += CROWD_REST;
 	lock_release(&ts->lock);
 	return until;

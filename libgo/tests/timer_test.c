@@ -136,6 +136,12 @@ static void crowd_main(void *arg)
 	ck_assert_int_eq(timers_sleep_until(ts), first + 150 * GO_MICROSECOND);
 	for (i = 0; i < CROWD; i++)
 		stop(&timers[i]);
+	/* Nor may it sleep beyond the end of time. */
+	for (i = 0; i < CROWD; i++)
+		start(&timers[i], INT64_MAX - 1);
+	ck_assert_int_eq(timers_sleep_until(ts), INT64_MAX - 1);
+	for (i = 0; i < CROWD; i++)
+		stop(&timers[i]);
 	ck_assert_int_eq(timers_sleep_until(ts), INT64_MAX);
 }
 
