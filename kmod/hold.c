@@ -32,6 +32,9 @@
  */
 #define KGO_EXCUSED		(10 * NSEC_PER_MSEC)
 
+/* Ms that are woken between two looks whether somebody else is to run. */
+#define KGO_END_BATCH		32
+
 static void kgo_held_add(struct kgo_thread *m)
 {
 	struct kgo_rt *rt = m->rt;
@@ -196,15 +199,46 @@ void kgo_hold_queue(struct kgo_thread *m)
 	kgo_m_get(m);
 }
 
-/* The file of the runtime is gone, nobody gets a P any more. */
-void kgo_hold_end(struct kgo_rt *rt)
+/* Take some out of those that are held. Each leaves @held_end itself when it runs. */
+static u32 kgo_hold_end_some(struct kgo_rt *rt, struct kgo_thread **ms)
 {
-	struct kgo_thread *m;
+	u32 n = 0;
 
 	raw_spin_lock_irq(&rt->lock);
-	list_for_each_entry(m, &rt->held, held_node)
-		kgo_m_queue_wake(m);
+	while (n < KGO_END_BATCH && !list_empty(&rt->held)) {
+		struct kgo_thread *m = list_first_entry(&rt->held,
+							struct kgo_thread,
+							held_node);
+
+		list_move_tail(&m->held_node, &rt->held_end);
+		kgo_m_get(m);
+		ms[n++] = m;
+	}
 	raw_spin_unlock_irq(&rt->lock);
+	return n;
+}
+
+/**
+ * kgo_hold_end() - the file of a runtime is gone, nobody gets a P any more
+ * @rt: the runtime, closed
+ *
+ * There may be tens of thousands, so they are woken by who closes it and a few at a time,
+ * not by an interrupt.
+ *
+ * Context: may sleep.
+ */
+void kgo_hold_end(struct kgo_rt *rt)
+{
+	struct kgo_thread *ms[KGO_END_BATCH];
+	u32 n, i;
+
+	while ((n = kgo_hold_end_some(rt, ms))) {
+		for (i = 0; i < n; i++) {
+			wake_up_process(ms[i]->task);
+			kgo_m_put(ms[i]);
+		}
+		cond_resched();
+	}
 }
 
 int kgo_pass(struct kgo_rt *rt, struct kgo_pass *arg)

@@ -93,7 +93,8 @@ struct kgo_counts {
  *	park take these first, or other idle Ps
  * @starving_next: where to begin looking for one
  * @held: Ms that are held, the one that was first
- * @nr_held: length of @held; also read without the lock
+ * @held_end: those of them that are woken because the file is gone
+ * @nr_held: length of both; also read without the lock
  * @held_turn: a bit for each P: the next time that its owner blocks, an M that is
  *	held comes before the work that waits
  * @events: KGO_EVENT_* that have not been reported
@@ -125,6 +126,7 @@ struct kgo_rt {
 	DECLARE_BITMAP(starving, KGO_MAX_P);
 	u32 starving_next;
 	struct list_head held;
+	struct list_head held_end;
 	u32 nr_held;
 	DECLARE_BITMAP(held_turn, KGO_MAX_P);
 	u32 events;
@@ -148,7 +150,7 @@ struct kgo_rt {
  * @hold_queued: @hold_work is queued; own thread only
  * @excused: until it has run so long, in ns, it is not held; own thread only
  * @hold_work: holds it when it returns to user mode
- * @held_node: in kgo_rt.held while it can be given a P; kgo_rt.lock
+ * @held_node: in kgo_rt.held (or kgo_rt.held_end) while it can be given a P; kgo_rt.lock
  * @spare_node: in kgo_rt.spares while it can be given a P; kgo_rt.lock
  * @granted: the P that it was given while parked or held, or KGO_NO_P; kgo_rt.lock
  * @reason: why, KGO_PARK_*; kgo_rt.lock

@@ -40,6 +40,7 @@ struct kgo_rt *kgo_rt_make(void)
 	raw_spin_lock_init(&rt->lock);
 	INIT_LIST_HEAD(&rt->spares);
 	INIT_LIST_HEAD(&rt->held);
+	INIT_LIST_HEAD(&rt->held_end);
 	ida_init(&rt->m_ids);
 	rt->mm = current->mm;
 	mmgrab(rt->mm);

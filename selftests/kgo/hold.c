@@ -119,17 +119,28 @@ static void end_block(struct m_thread *holder, struct after_block *after)
 		nap_ns(1000 * 1000);
 }
 
+/* Have the holder lose its P to the other in a block. */
+static bool lose_p(struct m_thread *holder, struct m_thread *other,
+		   struct after_block *after, m_job job)
+{
+	__u32 p = m_hold(holder) - 1;
+
+	if (!m_park(other))
+		return false;
+	store(&holder->rt->p[p].runnext, 1);
+	m_ask(holder, job, after);
+	if (m_result(other) || other->p != p)
+		return false;
+	store(&holder->rt->p[p].runnext, 0);
+	return true;
+}
+
 /* Have the holder lose P 0 to the other, and come back while that has it. */
 static bool come_back_without(struct m_thread *holder, struct m_thread *other,
 			      struct after_block *after, m_job job)
 {
-	if (!m_park(other))
+	if (!lose_p(holder, other, after, job))
 		return false;
-	store(&holder->rt->p[0].runnext, 1);
-	m_ask(holder, job, after);
-	if (m_result(other) || other->p)
-		return false;
-	store(&holder->rt->p[0].runnext, 0);
 	until_limit(is_back(holder, after), end_block(holder, after));
 	return true;
 }
@@ -337,6 +348,56 @@ TEST_F(hold, closing_the_runtime_ends_it)
 	/* the other may not touch the words again: it waits for a job */
 	runtime_close(&self->rt);
 	EXPECT_EQ(0, m_result(&self->holder));
+}
+
+/* More than are woken at a time. */
+#define MANY	34
+
+FIXTURE(many) {
+	struct runtime rt;
+};
+
+FIXTURE_SETUP(many)
+{
+	ASSERT_EQ(0, runtime_open_as(&self->rt, KGO_SETUP_HOLD, MANY, 2 * MANY,
+				     0));
+	if (!(self->rt.setup.features & KGO_FEATURE_HOLD))
+		SKIP(return, "this kernel has no task_work_add() for modules");
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	/* the test closes it */
+}
+
+TEST_F_TIMEOUT(many, closing_the_runtime_ends_all, 120)
+{
+	static struct m_thread holders[MANY], others[MANY];
+	static struct after_block after[MANY];
+	struct runtime *rt = &self->rt;
+	unsigned int i;
+
+	for (i = 0; i < MANY; i++) {
+		ASSERT_EQ(0, block_prepare(&after[i].block, &way_pipe));
+		p_start(rt, i);
+		ASSERT_EQ(0, m_start(&holders[i], rt));
+		ASSERT_EQ(0, m_start(&others[i], rt));
+		after[i].block.tid = holders[i].tid;
+		ASSERT_EQ(0, m_take(&holders[i], i));
+		ASSERT_TRUE(lose_p(&holders[i], &others[i], &after[i],
+				   job_block_only));
+	}
+	for (i = 0; i < MANY; i++)
+		until_limit(is_back(&holders[i], &after[i]),
+			    end_block(&holders[i], &after[i]));
+	ASSERT_TRUE(eventually(nr_held(rt) == MANY)) {
+		TH_LOG("%u are held", nr_held(rt));
+	}
+	runtime_close(rt);
+	for (i = 0; i < MANY; i++)
+		EXPECT_EQ(0, m_result(&holders[i])) {
+			TH_LOG("M %u is still held", i);
+		}
 }
 
 /* Two Ms in turn: the work that waits, and who is held. */
