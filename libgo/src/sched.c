@@ -516,15 +516,13 @@ static bool work_in_runqs(void)
 	return false;
 }
 
-static inline int64_t earliest(bool crowds_rest)
+int64_t sched_first_timer(void)
 {
 	int64_t first = INT64_MAX;
 	uint32_t i;
 
 	for (i = 0; i < procs_top(); i++) {
-		struct timers *ts = &rt.ps[i].timers;
-		int64_t t = crowds_rest ? timers_sleep_until(ts) :
-					  timers_first(ts);
+		int64_t t = timers_first(&rt.ps[i].timers);
 
 		if (t < first)
 			first = t;
@@ -532,14 +530,20 @@ static inline int64_t earliest(bool crowds_rest)
 	return first;
 }
 
-int64_t sched_first_timer(void)
+int64_t sched_sleep_until(int64_t *first)
 {
-	return earliest(false);
-}
+	int64_t until = INT64_MAX, t, t_first;
+	uint32_t i;
 
-int64_t sched_sleep_until(void)
-{
-	return earliest(true);
+	*first = INT64_MAX;
+	for (i = 0; i < procs_top(); i++) {
+		t = timers_sleep_until(&rt.ps[i].timers, &t_first);
+		if (t < until)
+			until = t;
+		if (t_first < *first)
+			*first = t_first;
+	}
+	return until;
 }
 
 /*
@@ -549,6 +553,7 @@ int64_t sched_sleep_until(void)
 static void poll_as_poller(struct m *m)
 {
 	struct g_list ready;
+	int64_t first, until;
 	struct p *p;
 
 	if (sched_first_timer() == INT64_MAX &&
@@ -558,7 +563,8 @@ static void poll_as_poller(struct m *m)
 		return;
 	m->was_woken = false;	/* not in vain */
 	g_list_init(&ready);
-	netpoll_sleep(sched_first_timer(), sched_sleep_until(), &ready);
+	until = sched_sleep_until(&first);
+	netpoll_sleep(first, until, &ready);
 	netpoll_leave();
 
 	p = p_find_idle(m->index);

@@ -122,8 +122,8 @@ void sched_timer_added(int64_t when);
 /* When the first timer of all is due; INT64_MAX if there is none. */
 int64_t sched_first_timer(void);
 
-/* When somebody has to wake for timers, see timers_sleep_until(); INT64_MAX if never. */
-int64_t sched_sleep_until(void);
+/* timers_sleep_until(), of all Ps. */
+int64_t sched_sleep_until(int64_t *first);
 
 /* Does any P have an owner? */
 bool sched_p_runs(void);

@@ -618,7 +618,7 @@ static void pace_late(struct pace *pace, int64_t ns, int64_t late)
  */
 static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 {
-	int64_t first = must_hurry() ? sched_sleep_until() : INT64_MAX;
+	int64_t first = must_hurry() ? sched_first_timer() : INT64_MAX;
 	int64_t until = go_now() + SLEEP_MAX, ns;
 	bool woken;
 
@@ -652,14 +652,14 @@ static void sysmon_sleep_idle(struct pace *pace, struct watch *watches)
 /* Until the next look. Where no P runs, one may for the first timer. */
 static int64_t until_look(const struct pace *pace, enum look found)
 {
-	int64_t now = go_now(), left = pace->next - now, first;
+	int64_t now = go_now(), left = pace->next - now, first, until;
 
 	if (found == LOOK_ASLEEP && must_hurry()) {
-		first = sched_sleep_until() - now;
-		if (first < rt.assist->patience)
-			first = rt.assist->patience;
-		if (left > first)
-			left = first;
+		until = sched_sleep_until(&first) - now;
+		if (until < rt.assist->patience)
+			until = rt.assist->patience;
+		if (left > until)
+			left = until;
 	}
 	if (left > pace->delay)
 		return pace->delay;

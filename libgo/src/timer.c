@@ -348,12 +348,13 @@ static bool timers_crowd(const struct timers *ts)
 	return true;
 }
 
-int64_t timers_sleep_until(struct timers *ts)
+int64_t timers_sleep_until(struct timers *ts, int64_t *first)
 {
 	int64_t until;
 
 	lock_acquire(&ts->lock);
 	until = ts->len ? ts->heap[0].when : INT64_MAX;
+	*first = until;
 	if (until < INT64_MAX - CROWD_REST && timers_crowd(ts))
 		until += CROWD_REST;
 	lock_release(&ts->lock);

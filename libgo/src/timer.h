@@ -112,10 +112,11 @@ void timers_move(struct timers *to, struct timers *from);
 bool timers_run(struct timers *ts, int64_t now);
 
 /*
- * Until when the poller may sleep. Where many are due one after the other, later than the
- * first is: to sleep and wake costs more than they do.
+ * Until when the poller may sleep, and when the first is due; at the same moment, as who adds
+ * one between the two wakes nobody. Where many are due one after the other it sleeps on: to
+ * sleep and wake costs more than they do.
  */
-int64_t timers_sleep_until(struct timers *ts);
+int64_t timers_sleep_until(struct timers *ts, int64_t *first);
 
 void timers_init(struct timers *ts, struct p *p);
 void timers_destroy(struct timers *ts);

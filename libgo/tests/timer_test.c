@@ -119,30 +119,31 @@ END_TEST
 static void crowd_main(void *arg)
 {
 	struct timers *ts = &m_p(m_self())->timers;
-	int64_t first;
+	int64_t first, at;
 	int i;
 
 	(void)arg;
-	ck_assert_int_eq(timers_sleep_until(ts), INT64_MAX);
+	ck_assert_int_eq(timers_sleep_until(ts, &at), INT64_MAX);
 	first = start(&timers[0], go_now() + FAR);
 	for (i = 1; i < CROWD - 1; i++)
 		start(&timers[i], first + i * 10 * GO_MICROSECOND);
-	ck_assert_int_eq(timers_sleep_until(ts), first);
+	ck_assert_int_eq(timers_sleep_until(ts, &at), first);
 	start(&timers[i], first + 201 * GO_MICROSECOND);
-	ck_assert_int_eq(timers_sleep_until(ts), first);
+	ck_assert_int_eq(timers_sleep_until(ts, &at), first);
 	/* The last one within 200 us makes a crowd. */
 	stop(&timers[i]);
 	start(&timers[i], first + 200 * GO_MICROSECOND);
-	ck_assert_int_eq(timers_sleep_until(ts), first + 150 * GO_MICROSECOND);
+	ck_assert_int_eq(timers_sleep_until(ts, &at), first + 150 * GO_MICROSECOND);
+	ck_assert_int_eq(at, first);
 	for (i = 0; i < CROWD; i++)
 		stop(&timers[i]);
 	/* Nor may it sleep beyond the end of time. */
 	for (i = 0; i < CROWD; i++)
 		start(&timers[i], INT64_MAX - 1);
-	ck_assert_int_eq(timers_sleep_until(ts), INT64_MAX - 1);
+	ck_assert_int_eq(timers_sleep_until(ts, &at), INT64_MAX - 1);
 	for (i = 0; i < CROWD; i++)
 		stop(&timers[i]);
-	ck_assert_int_eq(timers_sleep_until(ts), INT64_MAX);
+	ck_assert_int_eq(timers_sleep_until(ts, &at), INT64_MAX);
 }
 
 START_TEST(the_poller_sleeps_longer_before_a_crowd)
