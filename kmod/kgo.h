@@ -150,7 +150,8 @@ struct kgo_rt {
  * @hold_queued: @hold_work is queued; own thread only
  * @excused: until it has run so long, in ns, it is not held; own thread only
  * @hold_work: holds it when it returns to user mode
- * @held_node: in kgo_rt.held (or kgo_rt.held_end) while it can be given a P; kgo_rt.lock
+ * @held_node: in kgo_rt.held while it can be given a P, in kgo_rt.held_end while it is
+ *	woken; kgo_rt.lock
  * @spare_node: in kgo_rt.spares while it can be given a P; kgo_rt.lock
  * @granted: the P that it was given while parked or held, or KGO_NO_P; kgo_rt.lock
  * @reason: why, KGO_PARK_*; kgo_rt.lock

@@ -15,6 +15,8 @@
  *
  * A P takes several at once from the queue, but not those that have been stopped: they
  * compute, and who becomes runnable on that P would wait behind them.
+ *
+ * Validator: tests/globq_test.c.
  */
 #include <urcu/wfcqueue.h>
 

@@ -339,6 +339,15 @@ static bool files_wait(const struct pace *pace, int64_t now)
 		now - pace->took >= TOOK_LOOKS);
 }
 
+/* Have an idle P run. False if there is none, or nobody who could. */
+static bool wake_idle(void)
+{
+	if (!p_count_idle() || !m_may_come())
+		return false;
+	sched_wake();
+	return true;
+}
+
 /*
  * Look at a P that runs. Its goroutine gives way to a timer that is due, or to one of
  * @nr_first goroutines, if no idle P can see to them.
@@ -350,10 +359,8 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 	bool due = (timer || *nr_first) && now - w->since >= DUE_SLICE;
 	enum look found = LOOK_IDLE;
 
-	if (due && p_count_idle() && m_may_come()) {
-		sched_wake();
+	if (due && wake_idle())
 		due = false;
-	}
 	if (due || p_has_work(p)) {
 		pace->kept |= now - w->since >= KEPT_WAITING && w->word == word &&
 			      !__atomic_load_n(&p->alone, __ATOMIC_ACQUIRE);
@@ -368,16 +375,18 @@ static enum look p_look_running(struct pace *pace, struct p *p, uint64_t word,
 	return found;
 }
 
+/* Let who readies one goroutine wake others, or not. */
 static void wakes_set_rest(bool rest)
 {
+	if (__atomic_load_n(&sched_wakes_rest, __ATOMIC_RELAXED) == rest)
+		return;
 	/* Pairs with the barrier of who has queued one. */
 	__atomic_store_n(&sched_wakes_rest, rest, __ATOMIC_SEQ_CST);
+	/* Some may have relied on the looks that end now. */
+	if (!rest && work_waits())
+		wake_idle();
 }
 
-/*
- * Let who readies one goroutine wake others, or not. When they may again, some may have
- * relied on the looks that end now.
- */
 static void look_at_wakes(struct pace *pace, enum look found)
 {
 	bool rested = __atomic_load_n(&sched_wakes_rest, __ATOMIC_RELAXED);
@@ -392,13 +401,11 @@ static void look_at_wakes(struct pace *pace, enum look found)
 	}
 	if (!rest)
 		pace->vain_looks = 0;
-	if (rest != rested)
-		wakes_set_rest(rest);
 	if (rested && !rest && found != LOOK_ASLEEP)
 		pace->try_looks = TRY_LOOKS;
-	if ((pace->kept || (rested && !rest && work_waits())) &&
-	    p_count_idle() && m_may_come())
-		sched_wake();
+	wakes_set_rest(rest);
+	if (pace->kept)
+		wake_idle();
 }
 
 /* Look at each P, and take those whose owners are blocked. */

@@ -5,7 +5,7 @@
  * Any P may fire any heap's timers; a timer stays in the heap it was started in
  * until it fires or is stopped. A heap's lock is the innermost of those of
  * channels, tickers and contexts, but what makes a goroutine may take those of its
- * pools inside it.
+ * pools inside it. Validator: tests/timer_test.c.
  *
  * A timer may outlive the runtime, and be stopped then: one that is in no heap does
  * not point to one.
@@ -19,6 +19,7 @@
 
 #define HEAP_CHILDREN	4
 #define HEAP_OFFSET	(HEAP_CHILDREN - 1)	/* unused, so that children share a line */
+
 /* When so many are due within CROWD_SPAN the poller wakes CROWD_REST later. */
 #define CROWD		(1 + HEAP_CHILDREN + HEAP_CHILDREN * HEAP_CHILDREN)
 #define CROWD_SPAN	(200 * GO_MICROSECOND)
@@ -33,12 +34,12 @@ static size_t heap_size(uint32_t cap)
 
 static struct timer_entry *heap_memory(struct timers *ts)
 {
-	return ts->heap ? ts->heap - HEAP_OFFSET : NULL;
+	return ts->heap - HEAP_OFFSET;
 }
 
-static struct timer_entry timer_entry(struct timer *t)
+static struct timer_entry timer_entry(struct timer *t, int64_t when)
 {
-	return (struct timer_entry){ .when = t->when, .what = (uintptr_t)t };
+	return (struct timer_entry){ .when = when, .what = (uintptr_t)t };
 }
 
 /* NULL if it is a goroutine. */
@@ -215,14 +216,14 @@ static int timers_add(struct timers *ts, struct timer_entry e)
 
 int timer_start(struct timer *t, int64_t when)
 {
-	struct timer_entry e = { .when = when, .what = (uintptr_t)t };
 	struct m *m = m_self();
 
 	/* Threads that main has left behind may keep a runtime up that has ended. */
 	if (!m && (!__atomic_load_n(&rt.running, __ATOMIC_ACQUIRE) ||
 		   __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE)))
 		return -ESRCH;
-	return timers_add(m ? &m_p(m)->timers : &rt.ps[0].timers, e);
+	return timers_add(m ? &m_p(m)->timers : &rt.ps[0].timers,
+			  timer_entry(t, when));
 }
 
 int timer_sleep(struct g *g, int64_t when)
@@ -237,7 +238,7 @@ int timer_sleep(struct g *g, int64_t when)
 void timer_again(struct timer *t, int64_t when)
 {
 	t->when = when;
-	heap_add(t->heap, timer_entry(t));
+	heap_add(t->heap, timer_entry(t, when));
 }
 
 /* Lock the heap that a timer is in, or was in last; NULL if in none ever. */

@@ -166,7 +166,7 @@ static void *putter(void *arg)
 	uint64_t rand = 88172645463325252ULL + (uintptr_t)arg;
 	int from, n;
 
-	do {
+	for (;;) {
 		uint64_t r = next_random(&rand);
 
 		n = r % 8 ? 1 + r / 8 % 16 : 1 + r / 8 % (2 * RUNQ_SIZE);
@@ -179,7 +179,7 @@ static void *putter(void *arg)
 			put_singly(from, n);
 		else
 			put_batch(from, n);
-	} while (n);
+	}
 	return NULL;
 }
 

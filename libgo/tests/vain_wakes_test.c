@@ -9,6 +9,7 @@
 
 #define BATCHES	5
 #define ROUNDS	20
+#define MANY	100	/* wake-ups in vain, so that they rest */
 #define LATE	(9 * GO_MILLISECOND)	/* a slice is 10 ms */
 
 static struct go_chan *there, *back;
@@ -37,24 +38,30 @@ static void round_trips_until(uint32_t rest)
 {
 	while (load(sched_wakes_rest) != rest) {
 		if (rest)
-			store(sched_vain_wakes, 100);
+			store(sched_vain_wakes, MANY);
 		ck_assert_int_eq(go_chan_send(there, NULL), 0);
 		ck_assert_int_eq(go_chan_recv(back, NULL), 1);
 	}
 }
 
-/* One of the two starts a goroutine and computes. Returns how long that has waited. */
-static int64_t wait_beside_one_that_computes(void)
+/*
+ * One of the two starts a goroutine and computes, while so many wake-ups are said to have
+ * been in vain: the rest goes on, or ends. Returns how long that goroutine has waited, or
+ * -1 if it need not have: somebody looked for work anyway.
+ */
+static int64_t wait_beside_one_that_computes(uint32_t vain)
 {
 	int64_t start;
+	bool rests;
 
 	round_trips_until(1);
 	store(began, 0);
 	start = go_now();
 	ck_assert_int_eq(go_spawn(begin, NULL), 0);
+	rests = load(sched_wakes_rest) && !load(rt.shared->nr_spinning);
 	while (!load(began))
-		;
-	return load(began) - start;
+		store(sched_vain_wakes, vain);
+	return rests ? load(began) - start : -1;
 }
 
 /* How many of some waits may have been ended by the end of the other's slice only. */
@@ -64,7 +71,9 @@ static int late_ones(void)
 	int i, late = 0;
 
 	for (i = 0; i < ROUNDS; i++) {
-		ns = wait_beside_one_that_computes();
+		do {
+			ns = wait_beside_one_that_computes(i % 2 ? MANY : 0);
+		} while (ns < 0);
 		late += ns > LATE;
 		if (ns > most)
 			most = ns;

@@ -367,7 +367,7 @@ FIXTURE_SETUP(many)
 
 FIXTURE_TEARDOWN(many)
 {
-	/* the test closes it */
+	runtime_close(&self->rt);
 }
 
 TEST_F_TIMEOUT(many, closing_the_runtime_ends_all, 120)
