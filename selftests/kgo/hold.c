@@ -394,10 +394,11 @@ TEST_F_TIMEOUT(many, closing_the_runtime_ends_all, 120)
 		TH_LOG("%u are held", nr_held(rt));
 	}
 	runtime_close(rt);
-	for (i = 0; i < MANY; i++)
+	for (i = 0; i < MANY; i++) {
 		EXPECT_EQ(0, m_result(&holders[i])) {
 			TH_LOG("M %u is still held", i);
 		}
+	}
 }
 
 /* Two Ms in turn: the work that waits, and who is held. */
