@@ -11,8 +11,13 @@
 /* How often in a row the goroutine that was readied last may run next. */
 #define RUNNEXT_TURNS	64
 
-/* With so many in the ring there are many goroutines, and their stacks in no cache. */
-#define RUNQ_LONG	32
+/*
+ * With more than so many in the ring their stacks are seldom in a cache, nor where they are
+ * in the TLB. A stack comes there while the goroutines before it run, its record earlier.
+ */
+#define RUNQ_LONG	4
+#define PREFETCH_STACK	2
+#define PREFETCH_G	4
 #define PREFETCH_LINES	6
 
 static inline struct g **runq_slot(struct p *p, uint32_t i)
@@ -111,16 +116,22 @@ static inline struct g *runq_get_next(struct p *p)
 }
 
 /*
- * The stack of the one behind the head, as far as one that waited uses it at once, is to
+ * The stack of one that is soon to run, as far as one that waited uses it at once, is to
  * come to the cache. A thief may have taken it; its record is there for ever.
  */
 static inline __no_tsan void runq_prefetch(struct p *p, uint32_t head)
 {
-	struct g *g = __atomic_load_n(runq_slot(p, head + 1), __ATOMIC_RELAXED);
+	struct g *g = __atomic_load_n(runq_slot(p, head + PREFETCH_STACK),
+				      __ATOMIC_RELAXED);
 	char *sp = __atomic_load_n(&g->sp, __ATOMIC_RELAXED);
 	int i;
 
-	for (i = 0; sp && i < PREFETCH_LINES; i++)
+	g = __atomic_load_n(runq_slot(p, head + PREFETCH_G), __ATOMIC_RELAXED);
+	__builtin_prefetch(g, 1);
+	if (!sp)
+		return;
+#pragma GCC unroll 6
+	for (i = 0; i < PREFETCH_LINES; i++)
 		__builtin_prefetch(sp + i * CACHE_LINE, 1);
 }
 

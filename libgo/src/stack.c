@@ -33,7 +33,11 @@
 
 #define MADV_UNKNOWN	0x7fffffff	/* no kernel knows it */
 
-#define SLAB_SIZE	((size_t)4 << 20)
+/* A slab is as large as an eighth of those of its class together, within these bounds. */
+#define SLAB_MIN	((size_t)4 << 20)
+#define SLAB_MAX	((size_t)64 << 20)
+#define SLAB_SHARE	8
+
 /* Half a page: what a goroutine that waits has on its stack fits into the rest. */
 #define STACK_COLOURS	32
 
@@ -66,12 +70,14 @@ struct slab {
  * @free: that have been used before
  * @low: the fewest there were since the last stack_trim(): so many, the last in
  *	the list, have not been used since
+ * @made: stacks in all slabs; read without the lock, too
  * @fresh: slabs with stacks that have not been used yet, the first one made first
  * @fresh_end: where the next one is to be put
  */
 struct pool {
 	struct stack_list free;
 	uint32_t low;
+	uint64_t made;
 	struct slab *fresh;
 	struct slab **fresh_end;
 };
@@ -80,9 +86,6 @@ static struct {
 	struct lock lock;		/* guards all that follows */
 	struct pool pools[STACK_CLASSES];
 	struct slab *slabs;
-	uint64_t defaults;		/* stacks of the default class that there are;
-					 * read without the lock, too
-					 */
 	uint32_t guards;		/* made by mprotect() */
 	bool guards_known;		/* it is known whether */
 	bool no_guard_install;		/* the kernel is older than 6.13 */
@@ -167,18 +170,37 @@ static void slab_guard(struct slab *slab)
 		stacks.no_guards_at_once = true;
 }
 
+/* How large the next slab is to be, when so many stacks of its class are made. */
+static size_t slab_size(size_t made, size_t stride)
+{
+	size_t size = made / SLAB_SHARE * stride;
+
+	if (size < SLAB_MIN)
+		size = SLAB_MIN;
+	if (size > SLAB_MAX)
+		size = SLAB_MAX;
+	return size < stride ? stride : size / stride * stride;
+}
+
+static char *slab_map(size_t size)
+{
+	return mmap(NULL, size + sizeof(struct slab), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
 /* A new slab for a class. With the lock held. */
 static int slab_make(uint32_t class)
 {
 	struct pool *pool = &stacks.pools[class];
-	size_t stride = stack_stride(class), size = stride;
+	size_t stride = stack_stride(class), size = slab_size(pool->made, stride);
 	struct slab *slab;
 	char *base;
 
-	if (size < SLAB_SIZE)
-		size = SLAB_SIZE / stride * stride;
-	base = mmap(NULL, size + sizeof(*slab), PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	base = slab_map(size);
+	if (base == MAP_FAILED) {
+		size = slab_size(0, stride);
+		base = slab_map(size);
+	}
 	if (base == MAP_FAILED)
 		return -ENOMEM;
 	/* A huge page would commit 32 stacks for one. */
@@ -198,9 +220,7 @@ static int slab_make(uint32_t class)
 		pool->fresh_end = &pool->fresh;
 	*pool->fresh_end = slab;
 	pool->fresh_end = &slab->fresh;
-	if (class == STACK_DEFAULT)
-		__atomic_store_n(&stacks.defaults, stacks.defaults +
-				 size / stride, __ATOMIC_RELAXED);
+	__atomic_store_n(&pool->made, pool->made + size / stride, __ATOMIC_RELAXED);
 	shadow_map(base, size);
 	return 0;
 }
@@ -327,7 +347,7 @@ int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n)
 /* Are there stacks for all that were promised, and as many as Ps keep? */
 static bool stacks_suffice(void)
 {
-	return __atomic_load_n(&stacks.defaults, __ATOMIC_RELAXED) >=
+	return __atomic_load_n(&stacks.pools[STACK_DEFAULT].made, __ATOMIC_RELAXED) >=
 	       __atomic_load_n(&stacks.reserved, __ATOMIC_RELAXED) +
 	       (uint64_t)procs_top() * (P_FREE_MAX + 1);
 }
@@ -452,7 +472,6 @@ void stack_destroy(void)
 	}
 	stacks.slabs = NULL;
 	stacks.guards = 0;
-	stacks.defaults = 0;
 	stacks.reserved = 0;
 	memset(stacks.pools, 0, sizeof(stacks.pools));
 }

@@ -21,9 +21,9 @@
 #define HEAP_OFFSET	(HEAP_CHILDREN - 1)	/* unused, so that children share a line */
 
 /* When so many are due within CROWD_SPAN the poller wakes CROWD_REST later. */
-#define CROWD		(1 + HEAP_CHILDREN + HEAP_CHILDREN * HEAP_CHILDREN)
+#define CROWD		20
 #define CROWD_SPAN	(200 * GO_MICROSECOND)
-#define CROWD_REST	(150 * GO_MICROSECOND)
+#define CROWD_REST	(400 * GO_MICROSECOND)
 
 #define HEAP_FIRST	256	/* entries: they fill a page of 4 KiB */
 
@@ -334,19 +334,20 @@ static void timers_fire(struct timers *ts, struct g_list *ready)
 }
 
 /*
- * Are those at the top of the heap due one soon after the other? They need not be the next
- * ones, so a crowd may be overlooked; what is found is one.
+ * Count those due until a time from a place in the heap on, to those counted before, and
+ * no more than CROWD in all: so many levels, too, are looked at.
  */
-static bool timers_crowd(const struct timers *ts)
+static uint32_t timers_due(const struct timers *ts, uint32_t pos, int64_t until,
+			   uint32_t n)
 {
-	uint32_t i;
+	uint32_t child = pos * HEAP_CHILDREN + 1;
+	uint32_t end = child + HEAP_CHILDREN;
 
-	if (ts->len < CROWD)
-		return false;
-	for (i = 1; i < CROWD; i++)
-		if (ts->heap[i].when - ts->heap[0].when > CROWD_SPAN)
-			return false;
-	return true;
+	if (pos >= ts->len || ts->heap[pos].when > until)
+		return n;
+	for (n++; child < end && n < CROWD; child++)
+		n = timers_due(ts, child, until, n);
+	return n;
 }
 
 int64_t timers_sleep_until(struct timers *ts, int64_t *first)
@@ -356,7 +357,8 @@ int64_t timers_sleep_until(struct timers *ts, int64_t *first)
 	lock_acquire(&ts->lock);
 	until = ts->len ? ts->heap[0].when : INT64_MAX;
 	*first = until;
-	if (until < INT64_MAX - CROWD_REST && timers_crowd(ts))
+	if (until < INT64_MAX - CROWD_REST &&
+	    timers_due(ts, 0, until + CROWD_SPAN, 0) == CROWD)
 		until += CROWD_REST;
 	lock_release(&ts->lock);
 	return until;

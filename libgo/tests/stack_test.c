@@ -239,6 +239,9 @@ static void promise_main(void *arg)
 	/* None of them runs before the last was started. */
 	while (!(ret = go_spawn(park_for_ever, ch)))
 		n++;
+	/* The last ones were made of what little there was. */
+	ck_assert_ptr_eq(mmap(NULL, MEMORY / 64, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), MAP_FAILED);
 	memory_limit(0);
 	ck_assert_int_eq(ret, -ENOMEM);
 	ck_assert_int_gt(n, 1000);

@@ -9,7 +9,7 @@
 #include "timer.h"
 
 #define TIMERS	2000
-#define CROWD	21	/* the first three levels of the heap */
+#define CROWD	20
 #define FAR	(100 * 60 * GO_SECOND)
 
 static struct timer timers[TIMERS];
@@ -119,6 +119,7 @@ END_TEST
 static void crowd_main(void *arg)
 {
 	struct timers *ts = &m_p(m_self())->timers;
+	uint64_t rand = 1;
 	int64_t first, at;
 	int i;
 
@@ -133,9 +134,17 @@ static void crowd_main(void *arg)
 	/* The last one within 200 us makes a crowd. */
 	stop(&timers[i]);
 	start(&timers[i], first + 200 * GO_MICROSECOND);
-	ck_assert_int_eq(timers_sleep_until(ts, &at), first + 150 * GO_MICROSECOND);
+	ck_assert_int_eq(timers_sleep_until(ts, &at), first + 400 * GO_MICROSECOND);
 	ck_assert_int_eq(at, first);
-	for (i = 0; i < CROWD; i++)
+	/* Wherever in the heap they are. */
+	for (i = CROWD; i < TIMERS; i++)
+		start(&timers[i], first + FAR + next_random(&rand) % FAR);
+	for (i = CROWD - 1; i >= 0; i--) {
+		stop(&timers[i]);
+		start(&timers[i], first + i * 10 * GO_MICROSECOND);
+	}
+	ck_assert_int_eq(timers_sleep_until(ts, &at), first + 400 * GO_MICROSECOND);
+	for (i = 0; i < TIMERS; i++)
 		stop(&timers[i]);
 	/* Nor may it sleep beyond the end of time. */
 	for (i = 0; i < CROWD; i++)
