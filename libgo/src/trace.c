@@ -3,6 +3,8 @@
  * The trace of the scheduler: a line every so often, in the words of Go's
  * GODEBUG=schedtrace, on standard error.
  */
+#include <poll.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "globq.h"
@@ -57,6 +59,14 @@ static void trace_print(int64_t now)
 	report_flush(&r);
 }
 
+/* The monitor must not wait for who reads, so a line for that there is no room is lost. */
+static bool trace_has_room(void)
+{
+	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&fd, 1, 0) == 1 && fd.revents & POLLOUT;
+}
+
 int64_t trace_check(void)
 {
 	int64_t now;
@@ -65,7 +75,8 @@ int64_t trace_check(void)
 		return INT64_MAX;
 	now = go_now();
 	if (now >= trace_next) {
-		trace_print(now);
+		if (trace_has_room())
+			trace_print(now);
 		trace_next = now + rt.trace * GO_MILLISECOND;
 	}
 	return trace_next;

@@ -740,6 +740,51 @@ START_TEST(the_trace_has_a_line_now_and_then)
 }
 END_TEST
 
+static bool ran_meanwhile;
+
+static void run_meanwhile(void *arg)
+{
+	(void)arg;
+	__atomic_store_n(&ran_meanwhile, true, __ATOMIC_RELAXED);
+}
+
+/* Without the module it is the monitor that sees this. */
+static void unread_main(void *arg)
+{
+	(void)arg;
+	go_sleep(20 * GO_MILLISECOND);
+	go_spawn(run_meanwhile, NULL);
+	usleep(300000);
+	_exit(__atomic_load_n(&ran_meanwhile, __ATOMIC_RELAXED) ? 0 : 3);
+}
+
+/* Standard error is a pipe that is full. */
+static void traced_unread(void)
+{
+	static const char text[4096];
+
+	if (pipe(fds) || fcntl(fds[1], F_SETFL, O_NONBLOCK))
+		_exit(4);
+	while (write(fds[1], text, sizeof(text)) > 0)
+		;
+	fcntl(fds[1], F_SETFL, 0);
+	dup2(fds[1], STDERR_FILENO);
+	setenv("LIBGO_DEBUG", "schedtrace=1", 1);
+	setenv("LIBGO_ASSIST", "standin", 1);
+	setenv("GOMAXPROCS", "1", 1);
+	go_run(unread_main, NULL);
+	_exit(5);
+}
+
+START_TEST(the_trace_waits_for_no_reader)
+{
+	int status = run_apart(traced_unread);
+
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("debug");
@@ -763,5 +808,6 @@ int main(void)
 		tcase_add_test(tc, a_deadlock_is_reported);
 	tcase_add_test(tc, what_may_wake_is_no_deadlock);
 	tcase_add_test(tc, the_trace_has_a_line_now_and_then);
+	tcase_add_test(tc, the_trace_waits_for_no_reader);
 	return run_tests("debug", tc);
 }
