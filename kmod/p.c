@@ -297,7 +297,7 @@ static bool kgo_p_excuses(struct kgo_rt *rt, u32 p)
  *
  * Of several that become idle at one moment none is the first; all look then. The
  * caller has counted itself in @rt->idling, and has looked at the global queue: who takes
- * goroutines from there puts them into its own queue first.
+ * goroutines from there into its own queue wakes others then.
  */
 bool kgo_p_has_work_elsewhere(struct kgo_rt *rt, u32 p)
 {

@@ -171,7 +171,7 @@ static struct g *globq_take(void)
 	return g;
 }
 
-/* Has the first of the queue been stopped? None of a batch has. */
+/* Has the first of the queue been stopped, as far as can be seen? None of a batch has. */
 static bool globq_meets_stopped(void)
 {
 	struct cds_wfcq_node *node;
@@ -183,7 +183,7 @@ static bool globq_meets_stopped(void)
 	if (node == CDS_WFCQ_WOULDBLOCK)
 		return true;	/* it may have been */
 	g = queued_g(node);
-	return g && g->stopped;
+	return !g || g->stopped;	/* the next one may be */
 }
 
 /* Goroutines that have been taken, one linked to the next; the last one to anything. */

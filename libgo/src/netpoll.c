@@ -65,6 +65,9 @@ bool netpoll_enter(void)
 {
 	uint32_t nobody = 0;
 
+	/* Who becomes the poller forgets when the last one wanted to wake. */
+	if (__atomic_load_n(&rt.shared->polling, __ATOMIC_SEQ_CST))
+		return false;
 	__atomic_store_n(&poller.until, 0, __ATOMIC_RELAXED);
 	return __atomic_compare_exchange_n(&rt.shared->polling, &nobody, 1,
 					   false, __ATOMIC_SEQ_CST,
@@ -97,9 +100,10 @@ static int poller_wait(struct epoll_event *ev, int n, int64_t ns)
 }
 
 /*
- * Empty it first. The other way round a break sent in between would be swallowed, and
- * all later ones held for sent. One that is left out in between is for a timer that is
- * looked at before the next sleep.
+ * Of the poller: it must not sleep on when the break has been taken by another. Empty it
+ * first. The other way round a break sent in between would be swallowed, and all later
+ * ones held for sent. One that is left out in between is for a timer that is looked at
+ * before the next sleep.
  */
 static void break_take(void)
 {
@@ -109,8 +113,8 @@ static void break_take(void)
 		__atomic_store_n(&poller.break_sent, 0, __ATOMIC_SEQ_CST);
 }
 
-/* Returns whether there may be more. */
-static bool events_take(int64_t ns, struct g_list *ready)
+/* Returns whether there may be more. @is_poller: breaks are for the caller. */
+static bool events_take(int64_t ns, struct g_list *ready, bool is_poller)
 {
 	struct epoll_event events[EVENTS];
 	int i, n;
@@ -118,10 +122,10 @@ static bool events_take(int64_t ns, struct g_list *ready)
 	n = poller_wait(events, EVENTS, ns);
 	__atomic_store_n(&rt.last_poll, go_now(), __ATOMIC_RELAXED);
 	for (i = 0; i < n; i++) {
-		if (events[i].data.u64 == BREAK)
-			break_take();
-		else
+		if (events[i].data.u64 != BREAK)
 			poll_event(&events[i], ready);
+		else if (is_poller)
+			break_take();
 	}
 	return n == EVENTS;
 }
@@ -136,14 +140,14 @@ void netpoll_sleep(int64_t first, int64_t until, struct g_list *ready)
 		if (ns <= 0)
 			return;
 	}
-	events_take(ns, ready);
+	events_take(ns, ready, true);
 }
 
 void netpoll_look(struct g_list *ready)
 {
 	int rounds = LOOK_ROUNDS;
 
-	while (events_take(0, ready) && rounds--)
+	while (events_take(0, ready, false) && rounds--)
 		;
 }
 

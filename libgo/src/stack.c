@@ -13,6 +13,7 @@
  * (stack_check()). That is late, but not silent. Both are reported by fault.c.
  */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -87,6 +88,7 @@ static struct {
 	struct pool pools[STACK_CLASSES];
 	struct slab *slabs;
 	uint32_t guards;		/* made by mprotect() */
+	bool trimming;			/* some are in no list: stack_trim() has them */
 	bool guards_known;		/* it is known whether */
 	bool no_guard_install;		/* the kernel is older than 6.13 */
 	bool no_guards_at_once;		/* or than 6.15 */
@@ -312,36 +314,49 @@ static struct stack *stack_reuse(struct pool *pool)
 	return s;
 }
 
-struct stack *stack_alloc(uint32_t class)
-{
-	struct claim claim;
-	struct stack *s;
-
-	lock_acquire(&stacks.lock);
-	s = stack_reuse(&stacks.pools[class]);
-	if (!s)
-		claim = stack_claim(class);
-	lock_release(&stacks.lock);
-	return s ? s : stack_carve(class, claim);
-}
-
-int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n)
+/*
+ * Stacks to use again, n at most, or else one that was never used. With the lock held,
+ * and without it for a while if there is no memory, but stack_trim() has some.
+ */
+static struct claim stack_take(uint32_t class, struct stack_list *list, uint32_t n)
 {
 	struct pool *pool = &stacks.pools[class];
 	struct claim claim = {};
 	struct stack *s;
 
+	for (;;) {
+		while (list->len < n && (s = stack_reuse(pool)))
+			stack_list_push(list, s);
+		if (!list->head)
+			claim = stack_claim(class);
+		if (likely(list->head || claim.lo || !stacks.trimming))
+			return claim;
+		lock_release(&stacks.lock);
+		sched_yield();
+		lock_acquire(&stacks.lock);
+	}
+}
+
+int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n)
+{
+	struct claim claim;
+	struct stack *s;
+
 	lock_acquire(&stacks.lock);
-	while (n-- && (s = stack_reuse(pool)))
-		stack_list_push(list, s);
-	if (!list->head)
-		claim = stack_claim(class);
+	claim = stack_take(class, list, n);
 	lock_release(&stacks.lock);
 
 	s = stack_carve(class, claim);
 	if (s)
 		stack_list_push(list, s);
 	return list->head ? 0 : -ENOMEM;
+}
+
+struct stack *stack_alloc(uint32_t class)
+{
+	struct stack_list one = {};
+
+	return stack_alloc_list(class, &one, 1) ? NULL : one.head;
 }
 
 /* Are there stacks for all that were promised, and as many as Ps keep? */
@@ -439,6 +454,7 @@ void stack_trim(void)
 
 		lock_acquire(&stacks.lock);
 		idle = stacks_take_idle(pool);
+		stacks.trimming = true;
 		lock_release(&stacks.lock);
 
 		for (s = idle.head; s; s = s->next)
@@ -446,6 +462,7 @@ void stack_trim(void)
 
 		lock_acquire(&stacks.lock);
 		stack_list_append(&pool->free, &idle);
+		stacks.trimming = false;
 		pool->low = pool->free.len;
 		lock_release(&stacks.lock);
 	}

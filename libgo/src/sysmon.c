@@ -382,9 +382,9 @@ static void wakes_set_rest(bool rest)
 		return;
 	/* Pairs with the barrier of who has queued one. */
 	__atomic_store_n(&sched_wakes_rest, rest, __ATOMIC_SEQ_CST);
-	/* Some may have relied on the looks that end now. */
+	/* Some may have relied on the looks that end now; also on an M that may not come. */
 	if (!rest && work_waits())
-		wake_idle();
+		sched_wake();
 }
 
 static void look_at_wakes(struct pace *pace, enum look found)
@@ -404,7 +404,8 @@ static void look_at_wakes(struct pace *pace, enum look found)
 	if (rested && !rest && found != LOOK_ASLEEP)
 		pace->try_looks = TRY_LOOKS;
 	wakes_set_rest(rest);
-	if (pace->kept)
+	/* Who would have been woken in vain might have become the poller. */
+	if (pace->kept || (rest && netpoll_is_needed()))
 		wake_idle();
 }
 
@@ -762,23 +763,28 @@ static bool is_due(int64_t *when, int64_t now, int64_t period)
 	return true;
 }
 
+/* The same, of what may take long: nobody may rely on the monitor's looks meanwhile. */
+static bool is_due_long(int64_t *when, int64_t now, int64_t period)
+{
+	if (!is_due(when, now, period))
+		return false;
+	wakes_set_rest(false);
+	return true;
+}
+
 static void sysmon_upkeep(struct upkeep *u)
 {
 	int64_t now = go_now();
 
 	if (is_due(&u->procs, now, PROCS_PERIOD))
 		procs_follow();
-	if (is_due(&u->reclaim, now, RECLAIM_PERIOD)) {
-		wakes_set_rest(false);	/* this may take a while */
+	if (is_due_long(&u->reclaim, now, RECLAIM_PERIOD))
 		m_free_ended();
-	}
-	if (is_due(&u->trim, now, TRIM_PERIOD)) {
-		wakes_set_rest(false);
+	if (is_due_long(&u->trim, now, TRIM_PERIOD))
 		stack_trim();
-	}
-	if (is_due(&u->all_waits, now, ALL_WAITS_PERIOD))
+	if (is_due_long(&u->all_waits, now, ALL_WAITS_PERIOD))
 		poll_check_waits(true);
-	else if (is_due(&u->waits, now, WAITS_PERIOD) && waits_begun())
+	else if (is_due_long(&u->waits, now, WAITS_PERIOD) && waits_begun())
 		poll_check_waits(false);
 }
 

@@ -264,6 +264,54 @@ START_TEST(who_starts_one_learns_that_there_is_no_memory)
 }
 END_TEST
 
+/* ---- memory that is given back ------------------------------------------------------- */
+
+#define TRIM_ROUNDS	20
+#define TRIM_STACKS	2000
+
+static int trim_stop;
+
+static void *trim_on(void *arg)
+{
+	while (!load(trim_stop))
+		stack_trim();
+	return arg;
+}
+
+static void trim_main(void *arg)
+{
+	struct go_chan *ch[TRIM_ROUNDS];
+	pthread_t trimmer;
+	int i, n;
+
+	(void)arg;
+	for (i = 0; i < TRIM_ROUNDS; i++)
+		ch[i] = go_chan_make(0, 0);
+	ck_assert_int_eq(pthread_create(&trimmer, NULL, trim_on, NULL), 0);
+	for (i = 0; i < TRIM_ROUNDS; i++) {
+		parked = 0;
+		go_waitgroup_add(&wg, TRIM_STACKS);
+		for (n = 0; n < TRIM_STACKS; n++)
+			ck_assert_int_eq(go_spawn(park_for_ever, ch[i]), 0);
+		wait_until(load(parked) == TRIM_STACKS);
+		go_chan_close(ch[i]);
+		go_waitgroup_wait(&wg);
+		memory_limit(1);	/* no more memory, but for so many there is */
+	}
+	memory_limit(0);
+	add(trim_stop, 1);
+	pthread_join(trimmer, NULL);
+	for (i = 0; i < TRIM_ROUNDS; i++)
+		go_chan_release(ch[i]);
+}
+
+START_TEST(a_promise_is_kept_while_memory_is_given_back)
+{
+	setenv("GOMAXPROCS", "1", 1);
+	ck_assert_int_eq(go_run(trim_main, NULL), 0);
+}
+END_TEST
+
 static void nothing(void *arg)
 {
 	(void)arg;
@@ -311,6 +359,7 @@ int main(void)
 		tcase_add_test(tc, more_goroutines_than_mappings);
 		tcase_add_test(tc, those_that_never_wait_share_a_stack);
 		if (memory_can_be_limited()) {
+			tcase_add_test(tc, a_promise_is_kept_while_memory_is_given_back);
 			tcase_add_test(tc, who_starts_one_learns_that_there_is_no_memory);
 			tcase_add_test(tc, go_run_without_memory_leaves_nothing_behind);
 		}
