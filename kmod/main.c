@@ -56,8 +56,8 @@ static int kgo_release(struct inode *inode, struct file *file)
 	WRITE_ONCE(rt->closed, true);
 	kgo_hold_end(rt);
 	/*
-	 * execve() closes descriptors while the old address space is still
-	 * there, but gives the file up when it returns.
+	 * execve() by an M that had closed its descriptors: the old address space
+	 * had the last map.
 	 */
 	kgo_m_detach_stale();
 	kgo_rt_put(rt);

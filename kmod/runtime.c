@@ -177,7 +177,8 @@ static vm_fault_t kgo_vm_fault(struct vm_fault *vmf)
 	struct kgo_rt *rt = vmf->vma->vm_file->private_data;
 	void *page;
 
-	if (vmf->pgoff >= rt->nr_pages)
+	/* A child has the map if MADV_DOFORK was called, but no pages yet. */
+	if (vmf->pgoff >= rt->nr_pages || vmf->vma->vm_mm != rt->mm)
 		return VM_FAULT_SIGBUS;
 	/* Pairs with the release in kgo_rt_fill_m(). */
 	page = smp_load_acquire(&rt->pages[vmf->pgoff]);

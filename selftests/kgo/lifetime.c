@@ -311,6 +311,22 @@ TEST_F(lifetime, child_of_fork_is_refused_and_has_no_map)
 	EXPECT_TRUE(is_mapped(self->rt.words));
 }
 
+TEST_F(lifetime, map_that_is_made_to_survive_fork_has_no_pages)
+{
+	pid_t pid;
+
+	ASSERT_EQ(0, madvise(self->rt.words, sysconf(_SC_PAGESIZE), MADV_DOFORK));
+	ASSERT_TRUE(is_mapped(self->rt.words));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		child_check(!is_mapped(self->rt.words));
+		_exit(0);
+	}
+	EXPECT_EQ(0, end_of(pid));
+	EXPECT_TRUE(is_mapped(self->rt.words));
+}
+
 TEST_F(lifetime, child_of_fork_is_refused_before_setup_too)
 {
 	int fd = kgo_open();
@@ -488,6 +504,90 @@ TEST_F(exec, detaches_and_leaves_nothing)
 	close(self->in[1]);
 	EXPECT_EQ(0, end_of(pid));
 	EXPECT_TRUE(eventually(module_refs() == self->refs));
+}
+
+/*
+ * A process that shares the address space of an M, and so the map, when that calls execve():
+ * the words tell nothing of the new program.
+ */
+#define NOT_WRITTEN	0x5a5a5a5aU
+
+struct watcher {
+	struct runtime rt;
+	pid_t execs;
+	__u32 m;
+	int gone[2];	/* closed by execve() */
+	int said[2];	/* standard output of the new image */
+	int saw;	/* what this process says */
+};
+
+static int watch_execed(void *arg)
+{
+	struct watcher *w = arg;
+	bool good;
+	char byte;
+
+	close(w->gone[1]);
+	good = read(w->gone[0], &byte, 1) == 0 && read(w->said[0], &byte, 1) == 1;
+	/* it waits for input by now, or does soon; so it has to run for a signal */
+	nap_ns(50 * 1000 * 1000);
+	store(&w->rt.m[w->m].state, NOT_WRITTEN);
+	good &= !kill(w->execs, SIGSTOP);
+	nap_ns(50 * 1000 * 1000);
+	good &= !kill(w->execs, SIGCONT);
+	nap_ns(50 * 1000 * 1000);
+	good &= load(&w->rt.m[w->m].state) == NOT_WRITTEN;
+	if (write(w->saw, good ? "y" : "n", 1) != 1)
+		_exit(1);
+	_exit(0);
+}
+
+static void exec_watched(struct watcher *w)
+{
+	static char stack[64 << 10] __attribute__((aligned(16)));
+
+	w->execs = getpid();
+	child_check(!pipe2(w->gone, O_CLOEXEC));
+	child_check(!runtime_open(&w->rt, NR_P, NR_M, 0));
+	child_check(!kgo_enter(w->rt.fd, &w->m));
+	child_check(clone(watch_execed, stack + sizeof(stack),
+			  CLONE_VM | CLONE_PARENT | SIGCHLD, w) > 0);
+	/* else that is seen by the module */
+	close(w->rt.fd);
+	exec_self(-1);
+}
+
+TEST(what_an_m_executes_is_not_watched)
+{
+	int in[2], saw[2], refs = module_refs();
+	struct watcher w;
+	pid_t pid;
+	char byte = 0;
+
+	ASSERT_EQ(0, pipe2(in, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(saw, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(w.said, O_CLOEXEC));
+	w.saw = saw[1];
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		dup2(in[0], STDIN_FILENO);
+		dup2(w.said[1], STDOUT_FILENO);
+		/* of the process that watches, too */
+		close(in[1]);
+		exec_watched(&w);
+	}
+	close(saw[1]);
+	EXPECT_EQ(1, read(saw[0], &byte, 1));
+	EXPECT_EQ('y', byte);
+	close(in[1]);
+	EXPECT_EQ(0, end_of(pid));
+	EXPECT_LT(0, wait(NULL));
+	EXPECT_TRUE(eventually(module_refs() == refs));
+	close(in[0]);
+	close(saw[0]);
+	close(w.said[0]);
+	close(w.said[1]);
 }
 
 /*
