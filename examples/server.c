@@ -31,6 +31,13 @@ void connection_read_until(struct connection *c, int64_t deadline)
 		end_reading(c);
 }
 
+static void connection_stop(struct connection *c)
+{
+	end_reading(c);
+	if (c->server->stop)
+		c->server->stop(c);
+}
+
 void connection_linger(struct connection *c)
 {
 	size_t left = LINGER_MAX;
@@ -54,7 +61,7 @@ static void connection_add(struct connection *c)
 		c->next->link = &c->next;
 	s->connections = c;
 	if (server_stopping(s))
-		end_reading(c);
+		connection_stop(c);
 	go_mutex_unlock(&s->lock);
 }
 
@@ -155,7 +162,7 @@ static void stop(struct server *s)
 	go_close(s->listener);
 	go_mutex_lock(&s->lock);
 	for (c = s->connections; c; c = c->next)
-		end_reading(c);
+		connection_stop(c);
 	go_mutex_unlock(&s->lock);
 	go_waitgroup_wait(&s->serving);
 }

@@ -29,12 +29,15 @@ struct connection {
  * @address: HOST:PORT; port 0 for one that is free
  * @size: of what a connection is embedded in, in bytes; zeroed but for the connection
  * @serve: called in a goroutine for each connection, which is over when it returns
+ * @stop: for each connection that there is when the server is told to stop, or NULL; may
+ *	be called before @serve is and beside it
  */
 struct server {
 	const char *name;
 	const char *address;
 	size_t size;
 	void (*serve)(struct connection *c);
+	void (*stop)(struct connection *c);
 	/* private: */
 	int listener;
 	bool stopping;

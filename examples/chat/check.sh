@@ -42,8 +42,8 @@ chat_rooms() {
 	types bob 'hello, all'
 	sees anna 'bob: hello, all' 'what one says the other reads'
 	comes carl
-	types carl $'\033[2Jno escape\001'
-	sees bob 'carl: [2Jno escape' 'nobody controls the terminals of others'
+	types carl $'\033[2Jno \xc2\x9bescape\001 \x9b\xc3\xa9\xe2\x82\xac'
+	sees bob $'carl: [2Jno escape \xc3\xa9\xe2\x82\xac' 'nobody controls the terminals of others'
 	types bob '/join other'
 	sees anna '* bob has left lobby' 'who is there sees who leaves'
 	sees bob '* in other: bob' 'a room that is new'

@@ -50,13 +50,19 @@ static struct chat *chat_of(struct client *c)
 	return (struct chat *)c->connection.server;
 }
 
+/* Also of what has come and is not read yet: he leaves, whatever he has said. */
+static void end_reading(struct client *c)
+{
+	go_set_read_deadline(c->connection.fd, go_now());
+}
+
 /* The room has waited for long enough. He will be seen as one who leaves. */
 static void drop(struct member *m)
 {
 	struct client *c = (struct client *)((char *)m -
 					     offsetof(struct client, member));
 
-	shutdown(c->connection.fd, SHUT_RD);
+	end_reading(c);
 }
 
 /* After an error it goes on, so that nobody waits for it. */
@@ -71,9 +77,11 @@ static void write_inbox(void *arg)
 		if (ret >= 0) {
 			go_set_write_deadline(fd, go_now() + WRITE_TIME);
 			ret = go_write(fd, m->text, m->n);
+			if (ret >= 0 && (size_t)ret < m->n)
+				ret = -ETIMEDOUT;
 		}
 		if (ret < 0)
-			shutdown(fd, SHUT_RD);
+			end_reading(c);
 		message_put(m);
 	}
 	go_waitgroup_done(&c->writing);
@@ -88,14 +96,42 @@ static void tell(struct client *c, const char *text)
 		go_send(c->member.inbox, &m);
 }
 
+/*
+ * How long the character is, in UTF-8 if it can be that, and else 1: another one begins
+ * within it, or the line ends.
+ */
+static size_t character(const unsigned char *s)
+{
+	size_t i, n = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 1;
+
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 1;
+	return n;
+}
+
+/* Of ASCII, or of those beyond it, as one byte or in UTF-8. */
+static bool is_control(const unsigned char *s, size_t n)
+{
+	if (n == 1)
+		return iscntrl(*s) || (*s >= 0x80 && *s < 0xa0);
+	return s[0] == 0xc2 && s[1] < 0xa0;
+}
+
 /* Without its end, and control characters, which could be a terminal's. */
 static void clean(char *line)
 {
 	char *to = line;
 
-	for (; *line; line++)
-		if (!iscntrl((unsigned char)*line))
-			*to++ = *line;
+	while (*line) {
+		size_t n = character((unsigned char *)line);
+
+		if (!is_control((unsigned char *)line, n)) {
+			memmove(to, line, n);
+			to += n;
+		}
+		line += n;
+	}
 	*to = 0;
 }
 

@@ -59,6 +59,11 @@ httpd_replies() {
 	status 'a part that is not there' 416 -r 3000000- large%20file
 	date=$(date -u -R -r "$work/www/hello.txt" | sed 's/+0000/GMT/')
 	status 'what has not changed' 304 -H "If-Modified-Since: $date" hello.txt
+	status 'more of what has not changed' 206 -r 2- -H "If-Range: $date" hello.txt
+	status 'more of what has changed: all of it' 200 -r 2- \
+		-H 'If-Range: Sat, 01 Jan 2000 00:00:00 GMT' hello.txt
+	status 'more of an unknown version: all of it' 200 -r 2- \
+		-H 'If-Range: "tag"' hello.txt
 	status 'what has changed' 200 \
 		-H 'If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT' hello.txt
 	status 'a head alone' 200 -I hello.txt
@@ -90,6 +95,12 @@ httpd_raw() {
 	raw 'two lengths' '^HTTP/1.1 400' 1 \
 		"$get${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\n"
 	raw 'a blank before a colon' '^HTTP/1.1 400' 1 "$get${host}A : b\r\n\r\n"
+	raw 'a zero in a name' '^HTTP/1.1 400' 1 \
+		"$get${host}Transfer-Encoding\\0000: chunked\r\n\r\n"
+	raw 'a zero in a method' '^HTTP/1.1 400' 1 \
+		"G\\0000ET /hello.txt HTTP/1.1\r\n$host\r\n"
+	raw 'a return in a line' '^HTTP/1.1 400' 1 \
+		"$get${host}A: b\rTransfer-Encoding: chunked\r\n\r\n"
 	raw 'a folded line' '^HTTP/1.1 400' 1 "$get${host}A: b\r\n c\r\n\r\n"
 	raw 'a zero in a path' '^HTTP/1.1 400' 1 "GET /%00 HTTP/1.1\r\n$host\r\n"
 	raw 'no request at all' '^HTTP/1.1 400' 1 'what\r\n\r\n'
@@ -102,6 +113,31 @@ httpd_raw() {
 		"$get$host$(printf 'A: %09000d' 0)\r\n\r\n"
 	raw 'a folder whose name is no header' '^Location: /%0D%0AA:%20b/' 0 \
 		"GET /%0D%0AA:%20b HTTP/1.1\r\n$host$close\r\n"
+}
+
+# A client that reads nothing has to leave; one that had to say nothing has not.
+httpd_wait_begin() {
+	local get='GET /hello.txt HTTP/1.1\r\nHost: x\r\n'
+	local since='If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n'
+	{
+		printf '%b' "$get\r\n"
+		sleep 32
+		printf '%b' "$get${since}Connection: close\r\n\r\n"
+	} | timeout 60 nc -N 127.0.0.1 "$port" >"$work/patient" &
+	patient=$!
+	exec 4<>"/dev/tcp/127.0.0.1/$port"
+	yes "$(printf '%b' "$get$since\r")" 2>/dev/null | head -n 500000 >&4 2>/dev/null &
+	deaf=$!
+}
+
+httpd_wait_end() {
+	wait "$patient"
+	grep -q '^HTTP/1.1 304' "$work/patient"
+	result $? 'httpd: who says nothing for 32 s is answered then'
+	awaits 'httpd keeps no descriptors' has_descriptors "$httpd" "$before"
+	result $? 'httpd: keeps no descriptor of one that has ended or does not read'
+	kill "$deaf" 2>/dev/null
+	exec 4<&-
 }
 
 httpd_load() {
@@ -137,8 +173,8 @@ url=http://127.0.0.1:$port
 httpd_replies
 # those that the library needs are there now
 before=$(descriptors "$httpd")
+httpd_wait_begin
 httpd_raw
 httpd_load
-awaits 'httpd keeps no descriptors' has_descriptors "$httpd" "$before"
-result $? 'httpd: keeps no descriptor of a connection that has ended'
+httpd_wait_end
 httpd_stop

@@ -70,14 +70,13 @@ static ssize_t read_request(struct client *c, struct request *req)
 
 static int skip_body(struct client *c, struct request *req)
 {
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	off_t left = req->body;
 	int64_t deadline = go_now() + REQUEST_TIME;
 	ssize_t ret;
 
 	if (left && req->wants_continue) {
-		ret = go_write(c->connection.fd, go_on, strlen(go_on));
-		if (ret < 0)
+		ret = reply_continue(c->connection.fd);
+		if (ret)
 			return ret;
 	}
 	while (left) {

@@ -138,6 +138,7 @@ static void begin(struct reply *r, int status, const struct request *req)
 
 static int send_all(int fd, const char *buf, size_t n, int flags)
 {
+	go_set_write_deadline(fd, go_now() + PATIENCE);
 	while (n) {
 		ssize_t sent = go_sendto(fd, buf, n, flags | MSG_NOSIGNAL,
 					 NULL, 0);
@@ -158,7 +159,6 @@ static int send_text(int fd, struct reply *r, const char *text,
 	add(r, "Content-Type: text/plain; charset=utf-8\r\n"
 	       "Content-Length: %zu\r\n\r\n%s",
 	    strlen(text), head_only ? "" : text);
-	go_set_write_deadline(fd, go_now() + PATIENCE);
 	return send_all(fd, r->buf, r->n, 0);
 }
 
@@ -287,7 +287,6 @@ static int send_part(int fd, int file, struct reply *r, off_t first, off_t n)
 	ssize_t got;
 	int ret;
 
-	go_set_write_deadline(fd, go_now() + PATIENCE);
 	if (n > SMALL_FILE) {
 		ret = send_all(fd, r->buf, r->n, MSG_MORE);
 		return ret ?: send_file(fd, file, first, n);
@@ -329,6 +328,13 @@ static int reply_open_file(int fd, int file, const struct stat *st,
 	return send_part(fd, file, &r, first, n);
 }
 
+int reply_continue(int fd)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	return send_all(fd, go_on, strlen(go_on), 0);
+}
+
 int reply_file(int fd, int root, struct request *req)
 {
 	size_t n = strlen(req->path);
@@ -343,6 +349,8 @@ int reply_file(int fd, int root, struct request *req)
 		return reply_status(fd, -file, req);
 	type = media_type(n && req->path[n - 1] != '/' ? req->path :
 			  "index.html");
+	if (req->of_version && req->version != st.st_mtime)
+		req->ranged = false;
 	ret = reply_open_file(fd, file, &st, req, type);
 	close(file);
 	return ret;

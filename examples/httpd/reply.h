@@ -17,6 +17,14 @@
 int reply_file(int fd, int root, struct request *req);
 
 /**
+ * reply_continue() - have the client send the body of its request
+ * @fd: the connection
+ *
+ * Return: as reply_file().
+ */
+int reply_continue(int fd);
+
+/**
  * reply_status() - answer with no more than a status
  * @fd: the connection
  * @status: such as 404

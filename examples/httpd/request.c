@@ -30,7 +30,7 @@ static bool is_token(struct text t)
 
 	for (i = 0; i < t.n; i++)
 		if (!isalnum((unsigned char)t.s[i]) &&
-		    !strchr("!#$%&'*+-.^_`|~", t.s[i]))
+		    (!t.s[i] || !strchr("!#$%&'*+-.^_`|~", t.s[i])))
 			return false;
 	return t.n > 0;
 }
@@ -171,14 +171,23 @@ static void parse_range(struct request *req, struct text value)
 	req->ranged = true;
 }
 
-static void parse_since(struct request *req, struct text value)
+/* -1 if it is none */
+static time_t date_of(struct text value)
 {
 	char date[64];
 	struct tm tm = {};
 
 	snprintf(date, sizeof(date), "%.*s", (int)value.n, value.s);
-	if (strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-		req->since = timegm(&tm);
+	if (!strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+		return -1;
+	return timegm(&tm);
+}
+
+/* It may be a tag as well, which is of no version that this server knows. */
+static void parse_if_range(struct request *req, struct text value)
+{
+	req->of_version = true;
+	req->version = date_of(value);
 }
 
 static void parse_connection(struct request *req, struct text value)
@@ -211,7 +220,8 @@ static int parse_field(struct request *req, struct text line, int *hosts)
 		return -400;
 	name = cut(&line, ':');
 	value = trim(line);
-	if (!is_token(name) || memchr(value.s, '\0', value.n))
+	if (!is_token(name) || memchr(value.s, '\0', value.n) ||
+	    memchr(value.s, '\r', value.n))
 		return -400;
 	if (is(name, "Host"))
 		++*hosts;
@@ -224,9 +234,11 @@ static int parse_field(struct request *req, struct text line, int *hosts)
 	else if (is(name, "Range"))
 		parse_range(req, value);
 	else if (is(name, "If-Modified-Since"))
-		parse_since(req, value);
+		req->since = date_of(value);
+	else if (is(name, "If-Range"))
+		parse_if_range(req, value);
 	else if (is(name, "Expect"))
-		req->wants_continue = is(value, "100-continue");
+		req->wants_continue = !req->http_1_0 && is(value, "100-continue");
 	return 0;
 }
 

@@ -19,6 +19,8 @@
  * @ranged: a part is asked for
  * @first: its first byte, or -1: the last @last bytes
  * @last: its last byte, or -1: to the end
+ * @of_version: a part only if the file has not changed since the client got another part
+ * @version: when it had changed last then, or -1
  * @since: only if it has changed since, or -1
  */
 struct request {
@@ -31,6 +33,8 @@ struct request {
 	bool ranged;
 	off_t first;
 	off_t last;
+	bool of_version;
+	time_t version;
 	time_t since;
 };
 

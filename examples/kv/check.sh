@@ -66,6 +66,9 @@ kv_bytes() {
 	redis-cli -p "$port" --raw get bytes 2>>"$out" | head -c -1 |
 		cmp - "$work/value" >>"$out"
 	result $? 'kv: five million bytes, any'
+	# shellcheck disable=SC2046 # many
+	says 'more than fits into a reply' 'ERR a reply that is too long' \
+		mget $(printf 'bytes %.0s' {1..20})
 	says 'they are replaced' OK set bytes ''
 }
 

@@ -86,13 +86,21 @@ static void get(struct call *c)
 	get_one(c, c->argv[1]);
 }
 
+/* A short request can ask for the same long value a thousand times. */
 static void mget(struct call *c)
 {
+	size_t begin = c->replies->n;
 	int i;
 
 	resp_array(c->replies, c->argc - 1);
-	for (i = 1; i < c->argc; i++)
+	for (i = 1; i < c->argc; i++) {
 		get_one(c, c->argv[i]);
+		if (c->replies->n - begin > RESP_REQUEST_MAX) {
+			c->replies->n = begin;
+			resp_error(c->replies, "ERR a reply that is too long");
+			return;
+		}
+	}
 }
 
 static void length(struct call *c)

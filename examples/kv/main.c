@@ -80,6 +80,9 @@ static int send_replies(struct client *c)
 	if (!ret && r->n) {
 		go_set_write_deadline(c->connection.fd, go_now() + WRITE_TIME);
 		ret = go_write(c->connection.fd, r->buf, r->n);
+		/* what is missing is nothing that could follow */
+		if (ret >= 0 && (size_t)ret < r->n)
+			ret = -ETIMEDOUT;
 	}
 	r->n = 0;
 	if (r->size > REPLIES_MAX) {

@@ -182,11 +182,13 @@ static int number_of(const struct value *v, int64_t *number)
 {
 	char digits[24], *end;
 
-	/* strtoll would take blanks, too */
-	if (!v->n || v->n >= sizeof(digits) ||
-	    strspn(memcpy(digits, v->s, v->n), "-0123456789") < v->n)
+	if (!v->n || v->n >= sizeof(digits))
 		return -EINVAL;
+	memcpy(digits, v->s, v->n);
 	digits[v->n] = 0;
+	/* strtoll would take blanks, too */
+	if (strspn(digits, "-0123456789") < v->n)
+		return -EINVAL;
 	errno = 0;
 	*number = strtoll(digits, &end, 10);
 	return errno || *end ? -EINVAL : 0;

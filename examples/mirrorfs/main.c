@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 
 #include <go.h>
@@ -209,12 +210,24 @@ static void read_arguments(struct arguments *a, int argc, char **argv)
 	a->mountpoint = argv[optind + 1];
 }
 
+/* Each file that the kernel knows of has a descriptor here. */
+static void raise_limit_on_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = { 0 };
 	int ret;
 
 	read_arguments(&a, argc, argv);
+	raise_limit_on_descriptors();
 	ret = go_run(start, &a);
 	if (ret) {
 		fprintf(stderr, "mirrorfs: go_run: %s\n", strerror(-ret));

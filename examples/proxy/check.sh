@@ -82,3 +82,16 @@ awaits 'the proxy keeps no descriptors' has_descriptors "$pid" "$before"
 result $? 'proxy: keeps no descriptor of a connection that has ended'
 server_stops proxy "$pid" '^proxy: 24000612 bytes'
 kill "$socat"
+
+# A target that says nothing, and does not end when its client has.
+socat -d -d -t 60 TCP-LISTEN:0,bind=127.0.0.1,fork EXEC:'sleep 60' 2>"$work/socat" &
+socat=$!
+awaits 'socat listens' grep -q 'listening on' "$work/socat"
+server proxy "127.0.0.1:$(sed -n 's/.*listening on .*://p' "$work/socat")"
+timeout 50 nc -N 127.0.0.1 "$port" </dev/null >"$work/silent" &
+silent=$!
+awaits 'the target has a connection' grep -q 'starting data transfer' "$work/socat"
+server_stops proxy "$pid" '^proxy: 0 bytes'
+kill "$silent" 2>/dev/null
+pkill -KILL -P "$socat" 2>/dev/null
+kill "$socat"

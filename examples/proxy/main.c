@@ -31,6 +31,8 @@ struct proxy {
 
 struct client {
 	struct connection connection;
+	struct go_mutex lock;		/* guards that the target is open */
+	bool open;
 	int target;
 	struct go_waitgroup back;	/* the direction from the target */
 };
@@ -80,6 +82,25 @@ static void reset(struct client *c)
 	go_set_deadline(c->target, go_now());
 }
 
+/* Who opens it says so before it looks whether the proxy stops. */
+static void set_open(struct client *c, bool open)
+{
+	go_mutex_lock(&c->lock);
+	c->open = open;
+	go_mutex_unlock(&c->lock);
+}
+
+/* One may wait for what the other does not send, or to be read by it. */
+static void stop(struct connection *connection)
+{
+	struct client *c = (struct client *)connection;
+
+	go_mutex_lock(&c->lock);
+	if (c->open)
+		reset(c);
+	go_mutex_unlock(&c->lock);
+}
+
 static void direction(struct client *c, int from, int to)
 {
 	int pipe[2];
@@ -118,12 +139,19 @@ static void serve(struct connection *connection)
 	}
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(c->target, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	set_open(c, true);
+	if (server_stopping(&proxy->server))
+		reset(c);
 	go_waitgroup_add(&c->back, 1);
 	ret = go_spawn(carry_back, c);
-	if (!ret) {
+	if (ret) {
+		fprintf(stderr, "proxy: a goroutine: %s\n", strerror(-ret));
+		reset(c);
+	} else {
 		direction(c, connection->fd, c->target);
 		go_waitgroup_wait(&c->back);
 	}
+	set_open(c, false);
 	go_close(c->target);
 }
 
@@ -151,6 +179,7 @@ int main(int argc, char **argv)
 			.name = "proxy",
 			.size = sizeof(struct client),
 			.serve = serve,
+			.stop = stop,
 		},
 	};
 	int ret;
