@@ -26,6 +26,7 @@
 #include "fault.h"
 #include "futex.h"
 #include "gpool.h"
+#include "preempt.h"
 #include "retake.h"
 #include "thread.h"
 
@@ -251,12 +252,14 @@ int go_dump(int fd)
 	struct dump d = { .r = { .fd = fd } };
 	struct m *m = m_self();
 	pthread_t thread;
+	sigset_t old;
 	int ret;
 
 	if (m) {
 		d.self = m->g;
 		backtrace_self(&d.self_bt);
 	}
+	preempt_block(&old);
 	dump_lock();
 	ret = -ESRCH;
 	if (__atomic_load_n(&rt.running, __ATOMIC_ACQUIRE))
@@ -266,6 +269,7 @@ int go_dump(int fd)
 		ret = d.r.err;
 	}
 	dump_unlock();
+	preempt_unblock(&old);
 	return ret;
 }
 

@@ -27,8 +27,8 @@
 /* The flags of each call on a socket. */
 #define SOCKET_FLAGS	(MSG_DONTWAIT | MSG_NOSIGNAL)
 
-/* How long to wait until a Unix socket may have room for a connection. */
-#define CONNECT_AGAIN	GO_MILLISECOND
+/* How long to wait until a Unix socket may have room for a connection or a datagram. */
+#define LOOK_AGAIN	GO_MILLISECOND
 
 /**
  * struct io - a call
@@ -95,6 +95,19 @@ static bool waits_not(const struct io *io)
 	return io->flags & MSG_DONTWAIT;
 }
 
+/* It takes nothing that others wait for, and what they find does not concern it. */
+static bool is_apart(const struct io *io)
+{
+	return io->flags & MSG_ERRQUEUE;
+}
+
+static int io_wait(struct poll_op *op, const struct io *io)
+{
+	if (unlikely(is_apart(io)))
+		return poll_wait_any(op, 1U << io->dir, INT64_MAX);
+	return poll_wait(op, io->dir);
+}
+
 /* One attempt, which does not wait if that can be. */
 static ssize_t io_attempt(struct poll_op *op, const struct io *io)
 {
@@ -102,8 +115,8 @@ static ssize_t io_attempt(struct poll_op *op, const struct io *io)
 	ssize_t ret;
 
 	ret = poll_attempt(op, io->dir);
-	/* What is said to be in vain may not be so any more. */
-	if (ret && !(ret == -EAGAIN && waits_not(io)))
+	/* What is said to be in vain may not be so any more, or is another queue. */
+	if (ret && !(ret == -EAGAIN && (waits_not(io) || is_apart(io))))
 		return ret;
 	/* It may be ready for less than what is asked for, and block yet. */
 	if (unlikely(!poll_is_nonblocking(op)) && kind != POLL_PLAIN &&
@@ -141,12 +154,12 @@ static ssize_t io_do(int fd, const struct io *io)
 			continue;
 		}
 		if (ret != -EAGAIN || waits_not(io)) {
-			if (likely(ret != -ETIMEDOUT && ret != -EAGAIN))
+			if (likely(ret != -EAGAIN))
 				poll_done(&op, io->dir,
 					  is_drained(&op, io, ret));
 			break;
 		}
-		ret = poll_wait(&op, io->dir);
+		ret = io_wait(&op, io);
 		if (unlikely(ret))
 			break;
 	}
@@ -308,14 +321,28 @@ attempt_recvfrom(int fd, const struct io *io, enum poll_kind kind)
 			       io->addr, io->len), saved);
 }
 
+/*
+ * A datagram to a Unix socket whose queue is full: it is not the sender's socket that has to
+ * become ready. There is nothing to wait for.
+ */
+static ssize_t is_full(ssize_t ret, const struct io *io, const struct sockaddr *to)
+{
+	if (unlikely(ret == -EAGAIN) && to && to->sa_family == AF_UNIX &&
+	    !waits_not(io))
+		return -EINPROGRESS;
+	return ret;
+}
+
 static __attribute__((noinline)) ssize_t
 attempt_sendto(int fd, const struct io *io, enum poll_kind kind)
 {
 	int saved = errno;
+	ssize_t ret;
 
 	(void)kind;
-	return result(sendto(fd, io->buf, io->n, io->flags | SOCKET_FLAGS,
-			     io->addr, io->to_len), saved);
+	ret = result(sendto(fd, io->buf, io->n, io->flags | SOCKET_FLAGS,
+			    io->addr, io->to_len), saved);
+	return is_full(ret, io, io->addr);
 }
 
 static __attribute__((noinline)) ssize_t
@@ -332,8 +359,22 @@ attempt_sendmsg(int fd, const struct io *io, enum poll_kind kind)
 {
 	int saved = errno;
 
+	const struct msghdr *msg = io->buf;
+	ssize_t ret;
+
 	(void)kind;
-	return result(sendmsg(fd, io->buf, io->flags | SOCKET_FLAGS), saved);
+	ret = result(sendmsg(fd, msg, io->flags | SOCKET_FLAGS), saved);
+	return is_full(ret, io, msg->msg_name);
+}
+
+/* Look again and again. Of a call whose attempts may find that there is no room. */
+static ssize_t io_do_again(int fd, const struct io *io)
+{
+	ssize_t ret;
+
+	while ((ret = io_do(fd, io)) == -EINPROGRESS)
+		go_sleep(LOOK_AGAIN);
+	return ret;
 }
 
 static __attribute__((noinline)) ssize_t
@@ -377,7 +418,7 @@ ssize_t go_sendto(int fd, const void *buf, size_t n, int flags,
 		.flags = flags, .addr = (void *)addr, .to_len = len,
 	};
 
-	return io_do(fd, &io);
+	return io_do_again(fd, &io);
 }
 
 ssize_t go_recvmsg(int fd, struct msghdr *msg, int flags)
@@ -397,7 +438,7 @@ ssize_t go_sendmsg(int fd, const struct msghdr *msg, int flags)
 		.takes_dontwait = true, .buf = (void *)msg, .flags = flags,
 	};
 
-	return io_do(fd, &io);
+	return io_do_again(fd, &io);
 }
 
 int go_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
@@ -483,7 +524,7 @@ int go_connect(int fd, const struct sockaddr *addr, socklen_t len)
 		/* Too many wait for a Unix socket's accept(). No event tells. */
 		if (addr->sa_family != AF_UNIX)
 			return -EAGAIN;
-		go_sleep(CONNECT_AGAIN);
+		go_sleep(LOOK_AGAIN);
 	}
 	return ret;
 }
@@ -512,6 +553,13 @@ int go_poll(int fd, short events, int64_t deadline)
 		ret = ask(fd, events);
 		if (ret)
 			break;
+		if (poll_kind(&op) == POLL_PLAIN) {
+			/* it will not be ready for that */
+			go_sleep(deadline == INT64_MAX ? INT64_MAX :
+				 deadline - go_now());
+			ret = -ETIMEDOUT;
+			break;
+		}
 		ret = poll_wait_any(&op, dirs, deadline);
 	} while (!ret);
 	/* It is as ready as before for who waits behind. */
@@ -615,13 +663,22 @@ attempt_splice(int in, int out, const struct splice_args *args)
 	return ret;
 }
 
-/* Wait for the end that is not ready. */
+/* Would an attempt at this end block in the kernel? */
+static bool splice_blocks(const struct poll_op *op, enum poll_dir dir)
+{
+	return !poll_is_nonblocking(op) && poll_kind(op) != POLL_PLAIN &&
+	       !is_ready(op->fd, dir);
+}
+
+/* Wait for the end that is not ready. Others may take what is there meanwhile. */
 static int splice_wait(struct poll_op *from, struct poll_op *to)
 {
 	if (!is_ready(from->fd, POLL_READ))
 		return poll_wait(from, POLL_READ);
-	if (!is_ready(to->fd, POLL_WRITE))
+	if (!is_ready(to->fd, POLL_WRITE)) {
+		poll_done(from, POLL_READ, false);
 		return poll_wait(to, POLL_WRITE);
+	}
 	return 0;
 }
 
@@ -654,17 +711,18 @@ ssize_t go_splice(int in, off_t *off_in, int out, off_t *off_out, size_t n,
 		ret = splice_attempts(&from, &to);
 		if (ret)
 			break;
-		ret = attempt_splice(in, out, &args);
+		ret = -EAGAIN;
+		if (!splice_blocks(&from, POLL_READ) &&
+		    !splice_blocks(&to, POLL_WRITE))
+			ret = attempt_splice(in, out, &args);
 		if (ret != -EAGAIN)
 			break;
 		ret = splice_wait(&from, &to);
 		if (ret)
 			break;
 	}
-	if (ret >= 0) {
-		poll_done(&from, POLL_READ, false);
-		poll_done(&to, POLL_WRITE, false);
-	}
+	poll_done(&from, POLL_READ, false);
+	poll_done(&to, POLL_WRITE, false);
 	poll_end(&to);
 out_from:
 	poll_end(&from);

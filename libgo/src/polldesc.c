@@ -306,6 +306,9 @@ int poll_close(int fd)
 		lock_release(&pd->lock);
 		g_ready_list(m, &wake);
 		wait_exit(m);
+	} else {
+		/* The calls under way are the parent's. */
+		return desc_close(pd, fd);
 	}
 	left = __atomic_sub_fetch(&pd->state, 1, __ATOMIC_ACQ_REL);
 	return left & STATE_CALLS ? 0 : desc_close(pd, fd);

@@ -9,7 +9,9 @@
  *
  * Several calls may wait in one direction. An event wakes the first; if it has left
  * something, or may have, it wakes the next one. That way a burst of connections wakes
- * as many as it needs.
+ * as many as it needs. Those that only look, who have a choice, are in front of the
+ * others and are all woken: they take nothing, and what has come may not be what they
+ * look for.
  *
  * A deadline is a timer of its direction. It fires with the lock of its heap, inside
  * which no other may be taken, so all is done by its second function.
@@ -41,7 +43,8 @@ int poll_attempt(struct poll_op *op, enum poll_dir dir)
 	op->seq[dir] = __atomic_load_n(&side->seq, __ATOMIC_ACQUIRE);
 	if (__atomic_load_n(&pd->registered, __ATOMIC_ACQUIRE) &&
 	    op->seq[dir] == __atomic_load_n(&side->drained, __ATOMIC_RELAXED) &&
-	    !__atomic_load_n(&pd->always, __ATOMIC_RELAXED))
+	    !__atomic_load_n(&pd->always, __ATOMIC_RELAXED) &&
+	    likely(!forked))
 		return -EAGAIN;
 	return 0;
 }
@@ -69,20 +72,33 @@ static struct waiter *side_take(struct poll_side *side)
 	return w;
 }
 
+/* With the lock held: all who look, and the first of those who take something. */
+static void side_wake(struct poll_side *side, struct g_list *wake)
+{
+	struct waiter *w;
+
+	while ((w = side_take(side))) {
+		bool looks = w->choice;
+
+		w->g->result = 0;
+		g_list_add(wake, w->g);
+		if (!looks)
+			break;
+	}
+}
+
 static void desc_wake_one(struct poll_desc *pd, struct poll_side *side)
 {
 	struct m *m = wait_enter();
-	struct waiter *w;
+	struct g_list wake;
 
 	if (wait_refused(m))
 		return;
+	g_list_init(&wake);
 	lock_acquire(&pd->lock);
-	w = side_take(side);
-	if (w)
-		w->g->result = 0;
+	side_wake(side, &wake);
 	lock_release(&pd->lock);
-	if (w)
-		g_ready(m, w->g);
+	g_ready_list(m, &wake);
 	wait_exit(m);
 }
 
@@ -104,6 +120,9 @@ static int desc_register(struct poll_op *op)
 	struct poll_desc *pd = op->pd;
 	int dir, ret;
 
+	/* The number may be another file's by now. */
+	if (unlikely(!poll_op_is_current(op)))
+		return -EBADF;
 	if (likely(pd->registered))
 		return 0;
 	for (dir = 0; dir < POLL_DIRS; dir++)
@@ -147,7 +166,10 @@ static void side_add(struct poll_side *side, struct waiter *w)
 	side->checked = false;
 	if (!__atomic_load_n(&poll_waits_begun, __ATOMIC_RELAXED))
 		__atomic_store_n(&poll_waits_begun, true, __ATOMIC_RELAXED);
-	waitq_add(&side->waiters, w);
+	if (w->choice)
+		waitq_push(&side->waiters, w);
+	else
+		waitq_add(&side->waiters, w);
 	__atomic_fetch_add(&rt.shared->net_waiters, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -262,14 +284,8 @@ void poll_side_wake_all(struct poll_side *side, int result,
 
 static void side_event(struct poll_side *side, struct g_list *ready)
 {
-	struct waiter *w;
-
 	__atomic_store_n(&side->seq, side->seq + 1, __ATOMIC_RELEASE);
-	w = side_take(side);
-	if (w) {
-		w->g->result = 0;
-		g_list_add(ready, w->g);
-	}
+	side_wake(side, ready);
 }
 
 #define READ_EVENTS	(EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)

@@ -106,6 +106,20 @@ void preempt_m_begin(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void preempt_block(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, PREEMPT_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &set, old);
+}
+
+void preempt_unblock(const sigset_t *old)
+{
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
 void preempt_m(uint32_t index, uint32_t tick)
 {
 	struct m *m;

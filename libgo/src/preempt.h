@@ -29,6 +29,13 @@ void preempt_stop(void);
 void preempt_m_begin(void);
 
 /*
+ * Of a thread that takes a lock of the C library's which the end of the runtime needs: a
+ * goroutine that was stopped with it does not run again then. No switch in between.
+ */
+void preempt_block(sigset_t *old);
+void preempt_unblock(const sigset_t *old);
+
+/*
  * Have the goroutine of a running M stop, with which its P's tick was that. The monitor
  * only.
  */

@@ -351,21 +351,24 @@ static uint64_t signals_of_list(int signo, va_list list)
 }
 
 /* Every call begins and ends with these. False if no runtime runs. */
-static bool call_begin(void)
+static bool call_begin(sigset_t *old)
 {
 	if (!__atomic_load_n(&rt.running, __ATOMIC_ACQUIRE))
 		return false;
+	preempt_block(old);
 	pthread_mutex_lock(&signals.calls);
 	/* signals_end() has the lock after this was set */
 	if (!__atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE))
 		return true;
 	pthread_mutex_unlock(&signals.calls);
+	preempt_unblock(old);
 	return false;
 }
 
-static void call_end(void)
+static void call_end(const sigset_t *old)
 {
 	pthread_mutex_unlock(&signals.calls);
+	preempt_unblock(old);
 }
 
 static int signals_notify(struct go_chan *ch, uint64_t set)
@@ -385,6 +388,7 @@ static int signals_notify(struct go_chan *ch, uint64_t set)
 
 int (go_signal_notify)(struct go_chan *ch, ...)
 {
+	sigset_t old;
 	uint64_t set;
 	va_list list;
 	int ret;
@@ -396,30 +400,32 @@ int (go_signal_notify)(struct go_chan *ch, ...)
 	va_end(list);
 	if (!set)
 		return -EINVAL;
-	if (!call_begin())
+	if (!call_begin(&old))
 		return -ESRCH;
 	ret = signals_notify(ch, set);
-	call_end();
+	call_end(&old);
 	return ret;
 }
 
 int go_signal_stop(struct go_chan *ch)
 {
 	struct listener *l;
+	sigset_t old;
 
 	if (!ch)
 		return -EINVAL;
-	if (!call_begin())
+	if (!call_begin(&old))
 		return -ESRCH;
 	l = *listener_find(ch);
 	if (l)
 		signals_drop(ch, l->signals, NULL);
-	call_end();
+	call_end(&old);
 	return 0;
 }
 
 int (go_signal_reset)(int signo, ...)
 {
+	sigset_t old;
 	uint64_t set;
 	va_list list;
 
@@ -428,15 +434,16 @@ int (go_signal_reset)(int signo, ...)
 	va_end(list);
 	if (!set)
 		return -EINVAL;
-	if (!call_begin())
+	if (!call_begin(&old))
 		return -ESRCH;
 	signals_drop(NULL, set, NULL);
-	call_end();
+	call_end(&old);
 	return 0;
 }
 
 int (go_signal_ignore)(int signo, ...)
 {
+	sigset_t old;
 	uint64_t set;
 	va_list list;
 
@@ -445,10 +452,10 @@ int (go_signal_ignore)(int signo, ...)
 	va_end(list);
 	if (!set)
 		return -EINVAL;
-	if (!call_begin())
+	if (!call_begin(&old))
 		return -ESRCH;
 	signals_drop(NULL, set, SIG_IGN);
-	call_end();
+	call_end(&old);
 	return 0;
 }
 
