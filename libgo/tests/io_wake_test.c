@@ -9,9 +9,9 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -119,6 +119,15 @@ static void read_errors(void *arg)
 	go_waitgroup_done(&wg);
 }
 
+/* A user-mode emulator does not know of it, and reads. */
+static bool errors_are_apart(void)
+{
+	char control[64];
+	struct msghdr msg = { .msg_control = control, .msg_controllen = 64 };
+
+	return recvmsg(fds[0], &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0;
+}
+
 /* Where nothing is says nothing of where something is. */
 GO_TEST(who_waits_for_errors_holds_no_bytes_back)
 {
@@ -127,6 +136,10 @@ GO_TEST(who_waits_for_errors_holds_no_bytes_back)
 	connection_make();
 	ck_assert_int_eq(write(fds[1], "x", 1), 1);
 	go_sleep(SOON);
+	if (!errors_are_apart()) {
+		close_both(fds);
+		return;
+	}
 	start(read_errors, NULL);
 	began = go_now();
 	go_waitgroup_add(&wg, 1);
@@ -271,18 +284,9 @@ static void send_one(void *arg)
 	go_waitgroup_done(&wg);
 }
 
-static int64_t cpu_time(void)
+/* The sender's own socket is ready all the time: who waits for that has none to wait. */
+GO_TEST(who_sends_to_a_full_receiver_waits_for_no_event)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return ts.tv_sec * GO_SECOND + ts.tv_nsec;
-}
-
-/* The sender's own socket is ready all the time. */
-GO_TEST(who_sends_to_a_full_receiver_waits)
-{
-	int64_t before;
 	char c;
 
 	/* an abstract name */
@@ -297,12 +301,11 @@ GO_TEST(who_sends_to_a_full_receiver_waits)
 	ck_assert_int_eq(go_sendto(fds[0], "x", 1, MSG_DONTWAIT,
 				   (struct sockaddr *)&receiver, receiver_len),
 			 -EAGAIN);
-	before = cpu_time();
 	go_waitgroup_add(&wg, 2);
 	ck_assert_int_eq(go_spawn(send_one, NULL), 0);
 	ck_assert_int_eq(go_spawn(send_one, &wg), 0);
 	go_sleep(20 * SOON);
-	ck_assert_int_lt(cpu_time() - before, 10 * SOON);
+	ck_assert(!load(poll_desc_of(fds[0])->registered));
 	while (recv(fds[1], &c, 1, MSG_DONTWAIT) == 1)
 		;
 	ck_assert_int_eq(go_waitgroup_wait(&wg), 0);
@@ -339,10 +342,12 @@ GO_TEST(a_call_with_an_older_file_waits_for_no_other)
 	ck_assert_int_eq(pipe2(old, O_NONBLOCK), 0);
 	ck_assert_int_eq(poll_begin(&op, old[0]), 0);
 	/* behind the back of the library */
-	close(old[0]);
 	close(old[1]);
-	ck_assert_int_eq(go_pipe(fds), 0);
-	ck_assert_int_eq(fds[0], old[0]);
+	ck_assert_int_eq(pipe2(fds, O_NONBLOCK), 0);
+	ck_assert_int_eq(dup2(fds[0], old[0]), old[0]);
+	close(fds[0]);
+	fds[0] = old[0];
+	poll_adopt(fds[0], POLL_OTHER);
 	ck_assert_int_eq(poll_attempt(&op, POLL_READ), 0);
 	ck_assert_int_eq(poll_wait(&op, POLL_READ), -EBADF);
 	poll_end(&op);
@@ -362,7 +367,7 @@ int main(void)
 	tcase_add_go_test(tc, a_splice_that_fails_takes_nothing);
 	tcase_add_go_test(tc, a_splice_that_waits_for_room_takes_nothing);
 	tcase_add_go_test(tc, a_splice_from_a_socket_that_blocks_has_a_deadline);
-	tcase_add_go_test(tc, who_sends_to_a_full_receiver_waits);
+	tcase_add_go_test(tc, who_sends_to_a_full_receiver_waits_for_no_event);
 	tcase_add_go_test(tc, a_child_of_fork_closes_what_others_wait_for);
 	tcase_add_go_test(tc, a_call_with_an_older_file_waits_for_no_other);
 	return run_tests("io_wake", tc);
