@@ -38,6 +38,17 @@ static void connection_stop(struct connection *c)
 		c->server->stop(c);
 }
 
+int connection_write(struct connection *c, const void *buf, size_t n, int64_t deadline)
+{
+	ssize_t ret;
+
+	go_set_write_deadline(c->fd, deadline);
+	ret = go_write(c->fd, buf, n);
+	if (ret < 0)
+		return ret;
+	return (size_t)ret < n ? -ETIMEDOUT : 0;
+}
+
 void connection_linger(struct connection *c)
 {
 	size_t left = LINGER_MAX;

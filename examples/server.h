@@ -72,6 +72,19 @@ bool server_stopping(const struct server *s);
 void connection_read_until(struct connection *c, int64_t deadline);
 
 /**
+ * connection_write() - go_write(), but all of it or an error
+ * @c: the connection
+ * @buf: where from
+ * @n: bytes
+ * @deadline: on the clock of go_now()
+ *
+ * After an error the client may have a part, so nothing may follow.
+ *
+ * Return: 0; or what came of writing it, negated.
+ */
+int connection_write(struct connection *c, const void *buf, size_t n, int64_t deadline);
+
+/**
  * connection_linger() - end a connection so that the client gets the last that was sent
  * @c: the connection
  *

@@ -205,15 +205,6 @@ bool kgo_rt_usable(struct kgo_rt *rt)
 	return !READ_ONCE(rt->closed) && current->mm == rt->mm;
 }
 
-/*
- * The thread runs another program since, and is an M only until the module can detach it.
- * Who still has the old address space learns nothing of it.
- */
-static bool kgo_has_execed(struct kgo_thread *m)
-{
-	return current->mm && current->mm != m->rt->mm;
-}
-
 /* The M sleeps. Stopped, traced and frozen threads keep their P. */
 static void kgo_blocked(struct kgo_thread *m)
 {
@@ -246,7 +237,8 @@ static void kgo_sched_out(struct preempt_notifier *notifier,
 					    notifier);
 	unsigned int state;
 
-	if (unlikely(kgo_has_execed(m)))
+	/* Who still has the old address space learns nothing. */
+	if (unlikely(kgo_m_has_execed(m)))
 		return;
 	/* Who is being woken by now is as good as runnable. */
 	state = READ_ONCE(current->__state);
@@ -306,7 +298,7 @@ static void kgo_sched_in(struct preempt_notifier *notifier, int cpu)
 	struct kgo_thread *m = container_of(notifier, struct kgo_thread,
 					    notifier);
 
-	if (unlikely(kgo_has_execed(m)))
+	if (unlikely(kgo_m_has_execed(m)))
 		return;
 	WRITE_ONCE(m->words->state, KGO_M_RUNNING);
 	if (m->held)

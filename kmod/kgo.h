@@ -205,6 +205,16 @@ int kgo_rt_fill_m(struct kgo_rt *rt, u32 m);
 struct kgo_thread *kgo_m_current(struct kgo_rt *rt);
 int kgo_m_enter(struct kgo_rt *rt, struct kgo_enter *arg);
 int kgo_m_leave(struct kgo_rt *rt);
+
+/*
+ * The calling thread has called execve() since it became that M, and is one only until the
+ * module can detach it. One that ends has no address space; that is seen in its last switch.
+ */
+static inline bool kgo_m_has_execed(struct kgo_thread *m)
+{
+	return current->mm && current->mm != m->rt->mm;
+}
+
 void kgo_m_detach_stale(void);
 void kgo_m_get(struct kgo_thread *m);
 void kgo_m_put(struct kgo_thread *m);

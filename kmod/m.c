@@ -229,8 +229,7 @@ void kgo_m_detach_stale(void)
 {
 	struct kgo_thread *m = kgo_m_current(NULL);
 
-	/* A thread that ends has none; that is seen in its last switch. */
-	if (m && current->mm && current->mm != m->rt->mm)
+	if (m && kgo_m_has_execed(m))
 		kgo_m_detach(m);
 }
 

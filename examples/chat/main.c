@@ -53,7 +53,7 @@ static struct chat *chat_of(struct client *c)
 /* Also of what has come and is not read yet: he leaves, whatever he has said. */
 static void end_reading(struct client *c)
 {
-	go_set_read_deadline(c->connection.fd, go_now());
+	connection_read_until(&c->connection, go_now());
 }
 
 /* The room has waited for long enough. He will be seen as one who leaves. */
@@ -69,18 +69,14 @@ static void drop(struct member *m)
 static void write_inbox(void *arg)
 {
 	struct client *c = arg;
-	int fd = c->connection.fd;
 	struct message *m;
-	ssize_t ret = 0;
+	int ret = 0;
 
 	while (go_recv(c->member.inbox, &m)) {
-		if (ret >= 0) {
-			go_set_write_deadline(fd, go_now() + WRITE_TIME);
-			ret = go_write(fd, m->text, m->n);
-			if (ret >= 0 && (size_t)ret < m->n)
-				ret = -ETIMEDOUT;
-		}
-		if (ret < 0)
+		if (!ret)
+			ret = connection_write(&c->connection, m->text, m->n,
+					       go_now() + WRITE_TIME);
+		if (ret)
 			end_reading(c);
 		message_put(m);
 	}

@@ -75,21 +75,17 @@ static int read_more(struct client *c)
 static int send_replies(struct client *c)
 {
 	struct resp_replies *r = &c->replies;
-	ssize_t ret = r->failed ? -ENOMEM : 0;
+	int ret = r->failed ? -ENOMEM : 0;
 
-	if (!ret && r->n) {
-		go_set_write_deadline(c->connection.fd, go_now() + WRITE_TIME);
-		ret = go_write(c->connection.fd, r->buf, r->n);
-		/* what is missing is nothing that could follow */
-		if (ret >= 0 && (size_t)ret < r->n)
-			ret = -ETIMEDOUT;
-	}
+	if (!ret && r->n)
+		ret = connection_write(&c->connection, r->buf, r->n,
+				       go_now() + WRITE_TIME);
 	r->n = 0;
 	if (r->size > REPLIES_MAX) {
 		free(r->buf);
 		memset(r, 0, sizeof(*r));
 	}
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 /* All that has come whole. */

@@ -108,6 +108,13 @@ static int io_wait(struct poll_op *op, const struct io *io)
 	return poll_wait(op, io->dir);
 }
 
+/* Would the kernel have who makes an attempt wait, as far as can be seen? */
+static bool would_block(const struct poll_op *op, enum poll_dir dir)
+{
+	return unlikely(!poll_is_nonblocking(op)) &&
+	       poll_kind(op) != POLL_PLAIN && !is_ready(op->fd, dir);
+}
+
 /* One attempt, which does not wait if that can be. */
 static ssize_t io_attempt(struct poll_op *op, const struct io *io)
 {
@@ -119,9 +126,7 @@ static ssize_t io_attempt(struct poll_op *op, const struct io *io)
 	if (ret && !(ret == -EAGAIN && (waits_not(io) || is_apart(io))))
 		return ret;
 	/* It may be ready for less than what is asked for, and block yet. */
-	if (unlikely(!poll_is_nonblocking(op)) && kind != POLL_PLAIN &&
-	    !(io->takes_dontwait && is_socket(kind)) &&
-	    !is_ready(op->fd, io->dir))
+	if (!(io->takes_dontwait && is_socket(kind)) && would_block(op, io->dir))
 		return -EAGAIN;
 	do {
 		ret = io->attempt(op->fd, io, kind);
@@ -357,9 +362,8 @@ attempt_recvmsg(int fd, const struct io *io, enum poll_kind kind)
 static __attribute__((noinline)) ssize_t
 attempt_sendmsg(int fd, const struct io *io, enum poll_kind kind)
 {
-	int saved = errno;
-
 	const struct msghdr *msg = io->buf;
+	int saved = errno;
 	ssize_t ret;
 
 	(void)kind;
@@ -663,13 +667,6 @@ attempt_splice(int in, int out, const struct splice_args *args)
 	return ret;
 }
 
-/* Would an attempt at this end block in the kernel? */
-static bool splice_blocks(const struct poll_op *op, enum poll_dir dir)
-{
-	return !poll_is_nonblocking(op) && poll_kind(op) != POLL_PLAIN &&
-	       !is_ready(op->fd, dir);
-}
-
 /* Wait for the end that is not ready. Others may take what is there meanwhile. */
 static int splice_wait(struct poll_op *from, struct poll_op *to)
 {
@@ -712,8 +709,8 @@ ssize_t go_splice(int in, off_t *off_in, int out, off_t *off_out, size_t n,
 		if (ret)
 			break;
 		ret = -EAGAIN;
-		if (!splice_blocks(&from, POLL_READ) &&
-		    !splice_blocks(&to, POLL_WRITE))
+		if (!would_block(&from, POLL_READ) &&
+		    !would_block(&to, POLL_WRITE))
 			ret = attempt_splice(in, out, &args);
 		if (ret != -EAGAIN)
 			break;

@@ -97,22 +97,23 @@ void preempt_stop(void)
 	sigaction(PREEMPT_SIGNAL, &before, NULL);
 }
 
-void preempt_m_begin(void)
+static void preempt_mask(int how, sigset_t *old)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, PREEMPT_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	pthread_sigmask(how, &set, old);
+}
+
+void preempt_m_begin(void)
+{
+	preempt_mask(SIG_UNBLOCK, NULL);
 }
 
 void preempt_block(sigset_t *old)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, PREEMPT_SIGNAL);
-	pthread_sigmask(SIG_BLOCK, &set, old);
+	preempt_mask(SIG_BLOCK, old);
 }
 
 void preempt_unblock(const sigset_t *old)

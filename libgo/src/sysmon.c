@@ -382,7 +382,7 @@ static void wakes_set_rest(bool rest)
 		return;
 	/* Pairs with the barrier of who has queued one. */
 	__atomic_store_n(&sched_wakes_rest, rest, __ATOMIC_SEQ_CST);
-	/* Some may have relied on the looks that end now; also on an M that may not come. */
+	/* Some may have relied on the looks that end now. If no M can come the poller is asked. */
 	if (!rest && work_waits())
 		sched_wake();
 }
@@ -763,13 +763,12 @@ static bool is_due(int64_t *when, int64_t now, int64_t period)
 	return true;
 }
 
-/* The same, of what may take long: nobody may rely on the monitor's looks meanwhile. */
-static bool is_due_long(int64_t *when, int64_t now, int64_t period)
+/* What may take long begins: nobody may rely on the monitor's looks meanwhile. */
+static bool long_duty(bool due)
 {
-	if (!is_due(when, now, period))
-		return false;
-	wakes_set_rest(false);
-	return true;
+	if (due)
+		wakes_set_rest(false);
+	return due;
 }
 
 static void sysmon_upkeep(struct upkeep *u)
@@ -778,13 +777,13 @@ static void sysmon_upkeep(struct upkeep *u)
 
 	if (is_due(&u->procs, now, PROCS_PERIOD))
 		procs_follow();
-	if (is_due_long(&u->reclaim, now, RECLAIM_PERIOD))
+	if (long_duty(is_due(&u->reclaim, now, RECLAIM_PERIOD)))
 		m_free_ended();
-	if (is_due_long(&u->trim, now, TRIM_PERIOD))
+	if (long_duty(is_due(&u->trim, now, TRIM_PERIOD)))
 		stack_trim();
-	if (is_due_long(&u->all_waits, now, ALL_WAITS_PERIOD))
+	if (long_duty(is_due(&u->all_waits, now, ALL_WAITS_PERIOD)))
 		poll_check_waits(true);
-	else if (is_due_long(&u->waits, now, WAITS_PERIOD) && waits_begun())
+	else if (long_duty(is_due(&u->waits, now, WAITS_PERIOD) && waits_begun()))
 		poll_check_waits(false);
 }
 

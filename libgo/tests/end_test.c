@@ -4,10 +4,8 @@
  * of the C library's: if it was stopped there, it does not run again.
  */
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <unistd.h>
 
 #include "test.h"
 
@@ -22,7 +20,8 @@
 
 static bool slow, begun;
 
-static inline void compute(void)
+#if SLOW_SIGACTION
+static void compute(void)
 {
 	int64_t until = go_now() + LONG;
 
@@ -31,7 +30,6 @@ static inline void compute(void)
 		;
 }
 
-#if SLOW_SIGACTION
 /* The C library's, but it takes its time. */
 int sigaction(int signo, const struct sigaction *act, struct sigaction *old)
 {
