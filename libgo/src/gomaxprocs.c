@@ -77,6 +77,14 @@ int ps_make(void)
 	return 0;
 }
 
+void ps_drop_timers(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < procs_top(); i++)
+		timers_drop(&rt.ps[i].timers);
+}
+
 void ps_destroy(void)
 {
 	uint32_t i;

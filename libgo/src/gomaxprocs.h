@@ -9,6 +9,7 @@
 
 /* Make the Ps' records, of which the first rt.nr_p come into use. */
 int ps_make(void);
+void ps_drop_timers(void);
 void ps_destroy(void);
 
 /* Has the number of Ps changed since p_follow()? By the P's owner. */

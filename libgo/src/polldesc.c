@@ -239,58 +239,76 @@ void poll_adopt(int fd, enum poll_kind kind)
 	wait_exit(m);
 }
 
-/* The last call is over. From the new generation on the number may be used again. */
-static int desc_close(struct poll_desc *pd, int fd)
+static int fd_close(int fd)
+{
+	return close(fd) ? -errno_read() : 0;
+}
+
+/*
+ * The last call is over. Who makes the new generation closes the number, which may be
+ * used again from then on; poll_reset() may have been the one.
+ */
+static int desc_close(struct poll_desc *pd, int fd, uint32_t gen)
 {
 	struct g_list none;
+	bool mine;
 	struct m *m;
-	int ret;
 
 	g_list_init(&none);
 	m = wait_enter();
 	if (!wait_refused(m)) {
 		lock_acquire(&pd->lock);
-		if (pd->registered)
-			netpoll_del(fd);	/* else it stays, if there is a copy */
-		desc_forget(pd, &none, -EBADF);
-		state_set(pd, poll_gen(pd) + 1, 0);
+		mine = poll_gen(pd) == gen;
+		if (mine) {
+			if (pd->registered)
+				netpoll_del(fd);	/* else it stays, if there is a copy */
+			desc_forget(pd, &none, -EBADF);
+			state_set(pd, gen + 1, 0);
+		}
 		lock_release(&pd->lock);
 		wait_exit(m);
 	} else {
+		mine = true;
 		desc_forget_forked(pd);
-		state_set(pd, poll_gen(pd) + 1, 0);
+		state_set(pd, gen + 1, 0);
 	}
-	ret = close(fd);
-	return ret ? -errno_read() : 0;
+	return mine ? fd_close(fd) : 0;
+}
+
+/* Returns what close(2) did, if this is the last call on a file that is being closed. */
+static int call_end(struct poll_desc *pd, int fd, uint32_t gen)
+{
+	uint64_t state = poll_state(pd), left;
+
+	do {
+		/* Others may have taken the number over. */
+		if (state_gen(state) != gen)
+			return 0;
+		left = state - 1;
+	} while (!state_change(pd, &state, left));
+	if (likely(!(left & POLL_CLOSING)) || left & STATE_CALLS)
+		return 0;
+	return desc_close(pd, fd, gen);
 }
 
 void poll_end(struct poll_op *op)
 {
-	uint64_t state = poll_state(op->pd), left;
 	int saved = errno_read();
 
-	do {
-		/* Others may have taken the number over. */
-		if (state_gen(state) != op->gen)
-			return;
-		left = state - 1;
-	} while (!state_change(op->pd, &state, left));
-	if (unlikely(left & POLL_CLOSING) && !(left & STATE_CALLS)) {
-		desc_close(op->pd, op->fd);
-		errno_write(saved);
-	}
+	call_end(op->pd, op->fd, op->gen);
+	errno_write(saved);
 }
 
 int poll_close(int fd)
 {
 	struct poll_desc *pd = fd < 0 ? NULL : poll_desc_of(fd);
-	uint64_t state, left;
 	struct g_list wake;
+	uint64_t state;
 	struct m *m;
 	int dir;
 
 	if (!pd)
-		return close(fd) ? -errno_read() : 0;
+		return fd_close(fd);
 	state = poll_state(pd);
 	do {
 		if (state & POLL_CLOSING)
@@ -308,10 +326,9 @@ int poll_close(int fd)
 		wait_exit(m);
 	} else {
 		/* The calls under way are the parent's. */
-		return desc_close(pd, fd);
+		return desc_close(pd, fd, state_gen(state));
 	}
-	left = __atomic_sub_fetch(&pd->state, 1, __ATOMIC_ACQ_REL);
-	return left & STATE_CALLS ? 0 : desc_close(pd, fd);
+	return call_end(pd, fd, state_gen(state));
 }
 
 void poll_relearn(struct poll_op *op)
@@ -443,25 +460,56 @@ void poll_check_waits(bool all)
 		__atomic_store_n(&poll_waits_begun, true, __ATOMIC_SEQ_CST);
 }
 
-/* Goroutines have ended with the runtime, wherever they waited. */
-static bool desc_reset(struct poll_desc *pd, int fd)
+/* Goroutines end with the runtime, wherever they waited. */
+static void threads_ready(struct g_list *all)
 {
-	uint64_t state = poll_state(pd);
-	struct g_list all, threads;
+	struct g_list threads;
 	struct g *g;
 
-	if (pd->kind == POLL_NEW && !(state & (POLL_CLOSING | STATE_CALLS)))
-		return false;
-	g_list_init(&all);
 	g_list_init(&threads);
-	lock_acquire(&pd->lock);
-	desc_forget(pd, &all, -ESRCH);
-	state_set(pd, state_gen(state) + 1, 0);
-	lock_release(&pd->lock);
-	while ((g = g_list_pop(&all)))
+	while ((g = g_list_pop(all)))
 		if (g->status == G_THREAD)
 			g_list_add(&threads, g);
 	g_ready_list(NULL, &threads);
+}
+
+static bool desc_release_threads(struct poll_desc *pd, int fd)
+{
+	struct g_list all;
+	int dir;
+
+	(void)fd;
+	g_list_init(&all);
+	lock_acquire(&pd->lock);
+	for (dir = 0; dir < POLL_DIRS; dir++)
+		poll_side_wake_all(&pd->side[dir], -ESRCH, &all);
+	lock_release(&pd->lock);
+	threads_ready(&all);
+	return true;
+}
+
+void poll_release_threads(void)
+{
+	desc_for_each(desc_release_threads);
+}
+
+static bool desc_reset(struct poll_desc *pd, int fd)
+{
+	struct g_list all;
+	uint64_t state;
+
+	if (__atomic_load_n(&pd->kind, __ATOMIC_RELAXED) == POLL_NEW &&
+	    !(poll_state(pd) & (POLL_CLOSING | STATE_CALLS)))
+		return false;
+	g_list_init(&all);
+	lock_acquire(&pd->lock);
+	desc_forget(pd, &all, -ESRCH);
+	/* Plain threads begin calls, and close, without the lock. */
+	state = __atomic_exchange_n(&pd->state,
+				    (uint64_t)(poll_gen(pd) + 1) << POLL_GEN_SHIFT,
+				    __ATOMIC_ACQ_REL);
+	lock_release(&pd->lock);
+	threads_ready(&all);
 	if (state & POLL_CLOSING)
 		close(fd);
 	return true;

@@ -153,6 +153,9 @@ extern bool poll_waits_begun;
  */
 void poll_check_waits(bool all);
 
+/* The runtime stays until its last M has ended, but nobody polls: wake plain threads. */
+void poll_release_threads(void);
+
 /* The runtime has ended, and its timers are gone: forget all, and wake plain threads. */
 void poll_reset(void);
 

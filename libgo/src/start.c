@@ -184,8 +184,11 @@ static void rt_destroy(void)
 	m_free_ended();
 	garbage_collect();
 	preempt_stop();
-	ps_destroy();
+	ps_drop_timers();
 	poll_reset();
+	/* Plain threads may have been stopping timers, or closing files. */
+	thread_calls_end();
+	ps_destroy();
 	netpoll_destroy();
 	gpool_destroy();
 	stack_destroy();
@@ -281,7 +284,8 @@ static int rt_run(go_fn fn, void *arg)
 	signals_end();
 	sysmon_join();
 	/* A process that ends now need not wait for thousands of threads. */
-	rt_end(END_WAIT);
+	if (!rt_end(END_WAIT))
+		poll_release_threads();
 	return 0;
 
 err_sysmon:

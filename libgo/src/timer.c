@@ -65,21 +65,35 @@ static void timer_leave(struct timer *t)
 	__atomic_store_n(&t->heap, NULL, __ATOMIC_RELEASE);
 }
 
-void timers_destroy(struct timers *ts)
+/* Take the last one out. False if there is none. */
+static bool timers_drop_one(struct timers *ts)
 {
-	uint32_t i;
+	void (*drop)(struct timer *t) = NULL;
+	struct timer *t = NULL;
+	bool any;
 
-	for (i = 0; i < ts->len; i++) {
-		struct timer *t = entry_timer(ts->heap[i]);
-		void (*drop)(struct timer *t);
-
-		if (!t)
-			continue;
+	lock_acquire(&ts->lock);
+	any = ts->len;
+	if (any)
+		t = entry_timer(ts->heap[--ts->len]);
+	if (t) {
 		drop = t->drop;
 		timer_leave(t);
-		if (drop)
-			drop(t);
 	}
+	lock_release(&ts->lock);
+	if (drop)
+		drop(t);
+	return any;
+}
+
+void timers_drop(struct timers *ts)
+{
+	while (timers_drop_one(ts))
+		;
+}
+
+void timers_destroy(struct timers *ts)
+{
 	if (ts->heap) {
 		shadow_unmap(heap_memory(ts), heap_size(ts->cap));
 		munmap(heap_memory(ts), heap_size(ts->cap));

@@ -39,7 +39,7 @@ typedef void (*timer_late_fn)(struct timer *t);
  * @when: the time, on the clock of go_now()
  * @fire: what to do
  * @late: what to do then, or NULL
- * @drop: what to do if the runtime ends before, with nobody else about, or NULL
+ * @drop: what to do if the runtime ends before, without any lock, or NULL
  * @heap: the heap that it is in, or whose lock is held while it fires; or NULL.
  *	Only who starts it may change it from NULL
  * @pos: its place there, or TIMER_OFF
@@ -119,6 +119,13 @@ bool timers_run(struct timers *ts, int64_t now);
 int64_t timers_sleep_until(struct timers *ts, int64_t *first);
 
 void timers_init(struct timers *ts, struct p *p);
+
+/*
+ * The runtime has ended: take all out. Plain threads may be stopping them; who comes upon
+ * the heap yet has gone when there are no calls of theirs (thread_calls_end()), and only
+ * then may it be destroyed.
+ */
+void timers_drop(struct timers *ts);
 void timers_destroy(struct timers *ts);
 
 static inline int64_t timers_first(const struct timers *ts)

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * The end of the runtime while a goroutine is in a call of the library that takes a lock
- * of the C library's: if it was stopped there, it does not run again.
+ * The end of the runtime while somebody is in a call of the library, which may be one
+ * that takes a lock of the C library's (a goroutine that was stopped there does not run
+ * again), while plain threads have timers and files, and while an M is blocked.
  */
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "runtime.h"
 #include "test.h"
 
 #define LONG	(100 * GO_MILLISECOND)	/* of a slice, and of what else has its turn */
@@ -67,11 +73,221 @@ START_TEST(who_asks_for_signals)
 }
 END_TEST
 
+/* ---- plain threads ----------------------------------------------------------------- */
+
+#define TIMERS	STARTS(50000)
+#define FILES	400
+#define ENDS	10
+#define END_STEP	(100 * GO_MICROSECOND)	/* later than the last time */
+#define END_LIMIT	(100 * GO_MILLISECOND)
+
+static pthread_t thread;
+static bool ready;
+static int end;
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void begin_thread(void *(*fn)(void *arg))
+{
+	ck_assert_int_eq(pthread_create(&thread, NULL, fn, NULL), 0);
+	wait_until(load(ready));
+}
+
+/*
+ * It is being taken down, and each time somewhat further; or not yet, as its threads take
+ * long to end.
+ */
+static void await_end(void)
+{
+	int64_t until = go_now() + END_LIMIT;
+
+	store(ready, true);
+	while (load(rt.running) && go_now() < until)
+		;
+	until = go_now() + end * END_STEP;
+	while (go_now() < until)
+		;
+}
+
+static void run_and_join(go_fn fn)
+{
+	store(ready, false);
+	run_after_another(fn, NULL);
+	pthread_join(thread, NULL);
+}
+
+static struct go_timer *timers[TIMERS];
+
+static void *free_timers(void *arg)
+{
+	int i;
+
+	await_end();
+	for (i = 0; i < TIMERS; i++)
+		go_timer_free(timers[i]);
+	return arg;
+}
+
+static void end_with_timers(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < TIMERS; i++) {
+		timers[i] = go_timer_start(3600 * GO_SECOND, nothing, NULL);
+		ck_assert_ptr_nonnull(timers[i]);
+	}
+	begin_thread(free_timers);
+}
+
+START_TEST(a_plain_thread_frees_timers)
+{
+	for (end = 0; end < ENDS; end++)
+		run_and_join(end_with_timers);
+}
+END_TEST
+
+static int files[FILES][2];
+
+static void *close_files(void *arg)
+{
+	int i;
+
+	await_end();
+	for (i = 0; i < FILES; i++)
+		ck_assert_int_eq(go_close(files[i][0]), 0);
+	return arg;
+}
+
+static void end_with_files(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < FILES; i++) {
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, files[i]), 0);
+		ck_assert_int_eq(go_set_deadline(files[i][0],
+						 go_now() + 3600 * GO_SECOND), 0);
+	}
+	begin_thread(close_files);
+}
+
+START_TEST(a_plain_thread_closes_files)
+{
+	char c;
+	int i;
+
+	for (end = 0; end < ENDS; end++) {
+		run_and_join(end_with_files);
+		for (i = 0; i < FILES; i++) {
+			/* It is closed. */
+			ck_assert_int_eq(read(files[i][1], &c, 1), 0);
+			ck_assert_int_eq(close(files[i][1]), 0);
+		}
+	}
+	/* And the numbers may be used again. */
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, files[0]), 0);
+	ck_assert_int_eq(go_write(files[0][0], "x", 1), 1);
+	ck_assert_int_eq(go_read(files[0][1], &c, 1), 1);
+	ck_assert_int_eq(go_close(files[0][0]), 0);
+	ck_assert_int_eq(go_close(files[0][1]), 0);
+}
+END_TEST
+
+/* ---- with an M that is blocked ------------------------------------------------------ */
+
+static int blocked_on[2], blocked_tid;
+
+static void block(void *arg)
+{
+	char c;
+
+	(void)arg;
+	store(blocked_tid, syscall(SYS_gettid));
+	if (read(blocked_on[0], &c, 1) == 1)
+		go_yield();
+	ck_abort_msg("a goroutine goes on after the end of the runtime");
+}
+
+static bool sleeps(int tid)
+{
+	char path[64], line[256], *state;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+	fclose(f);
+	state = strrchr(line, ')');
+	return state && state[2] == 'S';
+}
+
+/* Before its read(2) it may be stopped, and then no M is blocked. */
+static void leave_one_blocked(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(pipe(blocked_on), 0);
+	ck_assert_int_eq(go_spawn(block, NULL), 0);
+	wait_until(load(blocked_tid) && sleeps(load(blocked_tid)));
+	go_sleep(GO_MILLISECOND);
+}
+
+/* go_run() has returned before the runtime was taken down. */
+static void expect_one_blocked(void)
+{
+	ck_assert_int_eq(go_run(nothing, NULL), -EBUSY);
+	ck_assert_int_eq(write(blocked_on[1], "x", 1), 1);
+	run_after_another(nothing, NULL);
+}
+
+START_TEST(main_ends_while_others_are_blocked)
+{
+	ck_assert_int_eq(go_run(leave_one_blocked, NULL), 0);
+	expect_one_blocked();
+}
+END_TEST
+
+static int waited_for[2];
+static ssize_t got;
+
+static void *wait_for_file(void *arg)
+{
+	char c;
+
+	store(ready, true);
+	got = go_read(waited_for[0], &c, 1);
+	return arg;
+}
+
+static void end_with_one_blocked(void *arg)
+{
+	leave_one_blocked(arg);
+	begin_thread(wait_for_file);
+	go_sleep(5 * GO_MILLISECOND);
+}
+
+START_TEST(a_plain_thread_waits_for_a_file)
+{
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, waited_for), 0);
+	run_and_join(end_with_one_blocked);
+	ck_assert_int_eq(got, -ESRCH);
+	expect_one_blocked();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("end");
 
 	if (SLOW_SIGACTION)
 		tcase_add_test(tc, who_asks_for_signals);
+	tcase_add_test(tc, a_plain_thread_frees_timers);
+	tcase_add_test(tc, a_plain_thread_closes_files);
+	tcase_add_test(tc, main_ends_while_others_are_blocked);
+	tcase_add_test(tc, a_plain_thread_waits_for_a_file);
 	return run_tests("end", tc);
 }

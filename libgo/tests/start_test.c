@@ -11,7 +11,7 @@
 #include "test.h"
 #include "wait.h"
 
-static int ran, result, fds[2];
+static int ran, result;
 
 static void nothing(void *arg)
 {
@@ -77,39 +77,6 @@ START_TEST(runtimes_one_after_the_other)
 	for (i = 0; i < 50; i++)
 		ck_assert_int_eq(go_run(nothing, NULL), 0);
 	ck_assert_int_eq(ran, 50);
-}
-END_TEST
-
-static void block_for_long(void *arg)
-{
-	char c;
-
-	(void)arg;
-	store(ran, 1);
-	if (read(fds[0], &c, 1) == 1)
-		go_yield();
-	ck_abort_msg("a goroutine goes on after the end of the runtime");
-}
-
-static void leave_one_blocked(void *arg)
-{
-	(void)arg;
-	go_spawn(block_for_long, NULL);
-	wait_until(load(ran));
-	go_sleep(GO_MILLISECOND);
-}
-
-START_TEST(main_ends_while_others_are_blocked)
-{
-	int i, ret = -EBUSY;
-
-	ck_assert_int_eq(pipe(fds), 0);
-	ck_assert_int_eq(go_run(leave_one_blocked, NULL), 0);
-	ck_assert_int_eq(go_run(nothing, NULL), -EBUSY);
-	ck_assert_int_eq(write(fds[1], "x", 1), 1);
-	for (i = 0; i < 100 && ret == -EBUSY; i++)
-		ret = go_run(nothing, NULL);
-	ck_assert_int_eq(ret, 0);
 }
 END_TEST
 
@@ -292,7 +259,6 @@ int main(void)
 	tcase_add_test(tc, there_is_one_runtime_at_a_time);
 	tcase_add_test(tc, without_a_runtime_calls_fail);
 	tcase_add_test(tc, runtimes_one_after_the_other);
-	tcase_add_test(tc, main_ends_while_others_are_blocked);
 	tcase_add_test(tc, the_end_waits_for_the_calls_of_plain_threads);
 	tcase_add_test(tc, the_end_does_not_wait_for_waits_of_plain_threads);
 	tcase_add_test(tc, gomaxprocs_comes_from_the_environment);
