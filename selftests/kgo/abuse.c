@@ -51,12 +51,19 @@ FIXTURE(abuse) {
 	int refs;
 };
 
+FIXTURE_VARIANT(abuse) {
+	__u32 flags;		/* of SETUP */
+};
+
+FIXTURE_VARIANT_ADD(abuse, plain) {};
+FIXTURE_VARIANT_ADD(abuse, hold) { .flags = KGO_SETUP_HOLD };
+
 FIXTURE_SETUP(abuse)
 {
 	self->refs = module_refs();
 	ASSERT_LE(0, self->refs);
 	ASSERT_EQ(0, block_prepare(&self->block, &way_pipe));
-	ASSERT_EQ(0, runtime_open(&self->rt, NR_P, NR_M, 1));
+	ASSERT_EQ(0, runtime_open_as(&self->rt, variant->flags, NR_P, NR_M, 1));
 	p_start(&self->rt, 0);
 	ASSERT_EQ(0, m_start(&self->owner, &self->rt));
 	ASSERT_EQ(0, m_start(&self->spare, &self->rt));
@@ -68,12 +75,17 @@ FIXTURE_TEARDOWN(abuse)
 	runtime_close(&self->rt);
 }
 
-/* Block the owner once, from beginning to end. */
-#define block_owner()							\
+#define begin_block()							\
 	do {								\
 		m_ask(&self->owner, job_block, &self->block);		\
 		ASSERT_TRUE(eventually(m_state(&self->owner) ==		\
 				       KGO_M_BLOCKED));			\
+	} while (0)
+
+/* Block the owner once, from beginning to end. */
+#define block_owner()							\
+	do {								\
+		begin_block();						\
 		unblock_pipe(&self->block);				\
 		ASSERT_EQ(0, m_result(&self->owner));			\
 	} while (0)
@@ -158,8 +170,10 @@ TEST_F(abuse, idle_bits_of_what_is_not_idle_give_nothing)
 	/* the spare gets the owner's P; the owner finds no other */
 	memset(self->rt.words->idle, 0xff, sizeof(self->rt.words->idle));
 	store(&self->rt.words->globq_len, 1);
-	block_owner();
+	begin_block();
 	ASSERT_EQ(0, m_result(&self->spare));
+	unblock_pipe(&self->block);
+	EXPECT_TRUE(eventually(m_state(&self->owner) == KGO_M_RETURNING));
 	EXPECT_TRUE(m_holds(&self->spare, 0));
 	EXPECT_EQ(KGO_HOLD_NONE, m_hold(&self->owner));
 	EXPECT_EQ(KGO_P_DEAD, load(&self->rt.p[1].word));
@@ -322,7 +336,7 @@ static unsigned long random_call(__u32 *random)
 		return random_next(random);
 	if (kind % 32 == 1)
 		return _IO(KGO_IOC_TYPE, random_next(random) % 16);
-	return _IO(KGO_IOC_TYPE, (kind >> 8) % 7);
+	return _IO(KGO_IOC_TYPE, (kind >> 8) % 8);
 }
 
 static void random_arguments(__u32 *args, size_t n, __u32 *random)

@@ -148,6 +148,15 @@ static int make_park(struct session *s)
 	return call(s, KGO_IOC_PARK, &args);
 }
 
+/* Nobody is held. */
+static int make_pass(struct session *s)
+{
+	struct kgo_pass args = { .size = sizeof(args) };
+	int ret = call(s, KGO_IOC_PASS, &args);
+
+	return ret == -EAGAIN ? 0 : ret;
+}
+
 static int make_p_idle(struct session *s)
 {
 	first_m(s)->hold = KGO_HOLD_NONE;
@@ -195,6 +204,7 @@ static const struct call calls[] = {
 	{ "STATS", make_stats },
 	{ "WAKE", make_wake },
 	{ "PARK", make_park },
+	{ "PASS", make_pass },
 	{ "giving up a P", make_p_idle },
 	{ "WAIT", make_wait },
 	{ "LEAVE", make_leave },
