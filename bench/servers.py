@@ -86,13 +86,13 @@ class Comparison:
         return samples, wrong
 
     @staticmethod
-    def lines_of(samples):
-        """A dictionary for each cell and server, of medians."""
+    def lines_of(samples, rounds):
+        """A dictionary of medians for each cell and server of which no round failed."""
         return [{"server": name, **cell._asdict(),
                  **{figure: round(median([s[figure] for s in runs]), 3)
                     for figure in runs[0]},
                  "samples": runs}
-                for (cell, name), runs in samples.items() if runs]
+                for (cell, name), runs in samples.items() if len(runs) == rounds]
 
     def bars_of(self, lines):
         by = {(Cell(line["procs"], line["connections"], line["what"]), line["server"]): line
@@ -134,7 +134,7 @@ class Comparison:
         cells = [cell for cell in self.cells if cell.procs <= len(cpus)]
         neighbours = Neighbours()
         samples, wrong = self.measure_all(o, servers, cells, cpus)
-        lines = self.lines_of(samples)
+        lines = self.lines_of(samples, o.rounds)
         bars = self.bars_of(lines)
         self.print_lines(lines)
         print_bars(bars)
