@@ -79,14 +79,19 @@ help:
 	@echo '  PREFIX=, DESTDIR=    where to install (now $(DESTDIR)$(PREFIX))'
 	@echo '  KGO_CACHE=     where downloads are kept (~/.cache/kgo)'
 
+# What the library and the examples want: neither the test machine nor Debian.
+.PHONY: setup-build
+setup-build:
+	$(Q)! command -v dpkg-query >/dev/null || tools/setup build
+
 .PHONY: setup
-setup:
+setup: setup-build
 	$(Q)tools/setup
 
 # Build
 
 .PHONY: lib
-lib: setup
+lib: setup-build
 	$(Q)$(if $(call have,libgo),$(MAKE) -C libgo O=$(out)/libgo)
 
 .PHONY: modules
@@ -105,12 +110,12 @@ libraries: lib
 	$(Q)$(MAKE) -C libraries O=$(out)/libraries LIBGO=$(out)/libgo
 
 .PHONY: bench-programs
-bench-programs: lib
+bench-programs: lib setup
 	$(Q)$(if $(call have,bench),$(MAKE) -C bench O=$(out)/bench \
 		LIBGO=$(out)/libgo)
 
 .PHONY: selftests
-selftests: lib
+selftests: lib setup
 	$(Q)$(if $(call have,selftests),$(MAKE) -C selftests O=$(out)/selftests \
 		KSFT=$(ksource)/tools/testing/selftests LIBGO=$(out)/libgo)
 
@@ -216,7 +221,9 @@ check-soak: examples
 checkpatch: setup
 	$(Q)tools/setup check
 	$(Q)checkpatch=$(ksource)/scripts/checkpatch.pl; \
-	for f in $$(git ls-files '*.[chS]'); do \
+	files=$$(git ls-files '*.[chS]') && [ -n "$$files" ] || \
+		{ echo "checkpatch: only in a clone with git" >&2; exit 1; }; \
+	for f in $$files; do \
 		case $$f in \
 		kmod/*)	ignore=$(ignored_in_kmod) ;; \
 		*/typed.h|*/typed.c|*/typed_test.c|*/compile/*|*/chat/*) \
