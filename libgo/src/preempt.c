@@ -12,7 +12,8 @@
  *
  * So a goroutine that is stopped keeps its thread, with all that the C library
  * keeps there, and the locks that it holds stay held: who wants them waits as for
- * a thread that the kernel has preempted.
+ * a thread that the kernel has preempted. When the runtime ends it goes on, without a P,
+ * until its next call of libgo, as others do that compute then: the lock may be malloc()'s.
  */
 #include <errno.h>
 #include <signal.h>
@@ -46,8 +47,8 @@ static void preempt_here(struct m *m)
 	sched_wake();
 	if (due)
 		p_offer(p);
-	if (!bound_wait(m))
-		sched_leave(m);
+	if (!bound_wait(m) && m->hold == M_NO_P)
+		return;	/* with @stopped set */
 	if (!locked)
 		bound_end(m, g);
 	g->stopped = false;

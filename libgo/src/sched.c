@@ -154,8 +154,16 @@ struct m *critical_resync(struct m *m)
 {
 	struct p *p;
 
+	bool held;
+
 	/* Inside of a section only the monitor's mark can come. */
-	if (m->words->critical > 1 || hold_renew(m))
+	if (m->words->critical > 1)
+		return m;
+	held = hold_renew(m);
+	/* Stopped by preempt_here(), and let go as the runtime ends: it is queued still. */
+	if (unlikely(m->g->stopped))
+		sched_leave(m);
+	if (held)
 		return m;
 
 	m->hold = M_NO_P;

@@ -281,6 +281,8 @@ static int rt_run(go_fn fn, void *arg)
 	rt.assist->wake(0, false);
 
 	main_wait();
+	/* Those that were stopped may have a lock that is needed here: malloc()'s. */
+	bound_wake_all();
 	signals_end();
 	sysmon_join();
 	/* A process that ends now need not wait for thousands of threads. */

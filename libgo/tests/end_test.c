@@ -5,6 +5,7 @@
  * again), while plain threads have timers and files, and while an M is blocked.
  */
 #include <dlfcn.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -70,6 +71,53 @@ START_TEST(who_asks_for_signals)
 	setenv("GOMAXPROCS", "1", 1);
 	ck_assert_int_eq(go_run(notify_main, ch), 0);
 	go_chan_release(ch);
+}
+END_TEST
+
+/* ---- stopped in the C library --------------------------------------------------------- */
+
+#define HOGS	3
+#define SIZES	64
+
+static bool enough;
+
+static void allocate(void *arg)
+{
+	void *mem[SIZES];
+	int i;
+
+	while (!load(enough)) {
+		for (i = 0; i < SIZES; i++)
+			mem[i] = malloc(2000 + i * 64);
+		for (i = 0; i < SIZES; i++)
+			free(mem[i]);
+	}
+	(void)arg;
+}
+
+static void allocate_main(void *delay)
+{
+	int i;
+
+	for (i = 0; i < HOGS; i++)
+		ck_assert_int_eq(go_spawn(allocate, NULL), 0);
+	go_sleep((intptr_t)delay * GO_MILLISECOND);
+	store(enough, true);
+}
+
+/* They have malloc()'s lock, perhaps, which go_run() and who called it need. */
+START_TEST(who_was_stopped_in_malloc)
+{
+	int i, k;
+
+	setenv("GOMAXPROCS", "1", 1);
+	mallopt(M_ARENA_MAX, 1);
+	for (i = 0; i < 40; i++) {
+		store(enough, false);
+		run_after_another(allocate_main, (void *)(intptr_t)(20 + i * 7 % 30));
+		for (k = 0; k < 1000; k++)
+			free(malloc(3000 + k));
+	}
 }
 END_TEST
 
@@ -285,6 +333,7 @@ int main(void)
 
 	if (SLOW_SIGACTION)
 		tcase_add_test(tc, who_asks_for_signals);
+	tcase_add_test(tc, who_was_stopped_in_malloc);
 	tcase_add_test(tc, a_plain_thread_frees_timers);
 	tcase_add_test(tc, a_plain_thread_closes_files);
 	tcase_add_test(tc, main_ends_while_others_are_blocked);

@@ -20,14 +20,15 @@ typedef void (*go_fn)(void *arg);
  *
  * Starts the runtime, runs @fn as the first goroutine and returns when @fn
  * does, as a Go program ends with main: other goroutines do not go on. Those
- * that are blocked in the kernel then are left in their threads, which end as
- * soon as they come back. What others waited for at the end, such as a channel, may
+ * that are blocked in the kernel then, or compute, are left in their threads, which end
+ * as soon as they come back, or with their next call of the library: they may have locks of
+ * the C library's. What others waited for at the end, such as a channel, may
  * not be used any more, but for giving back references.
  *
  * Who may call: a plain thread, one at a time.
  *
  * Return: 0; -EBUSY if a runtime runs, or threads of an earlier one are still
- * blocked; -EPERM from a goroutine; -ENOMEM, -EAGAIN if there is no memory or
+ * blocked, or compute; -EPERM from a goroutine; -ENOMEM, -EAGAIN if there is no memory or
  * no thread for it; -EINVAL if an environment variable of libgo's makes no
  * sense (it is named on standard error); -ESRCH in a child of fork(), if a
  * runtime ran when it was made.
