@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "fork.h"
+#include "polldesc.h"
 #include "runtime.h"
 #include "signal.h"
 #include "start.h"
@@ -22,8 +23,11 @@ static void fork_child(void)
 	/* The threads that were in a call are not there. */
 	thread_calls = 0;
 	solo_over();
-	if (!run_active())
+	waitq_locks_forked();
+	if (!run_active()) {
+		poll_forked();
 		return;
+	}
 	forked = true;
 	rt.running = 0;
 	signals_forked();

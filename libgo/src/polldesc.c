@@ -519,3 +519,22 @@ void poll_reset(void)
 {
 	desc_for_each(desc_reset);
 }
+
+static bool desc_forked(struct poll_desc *pd, int fd)
+{
+	uint64_t state = poll_state(pd);
+
+	(void)fd;
+	if (pd->lock.word)
+		pd->lock = (struct lock){};
+	if (state & (POLL_CLOSING | STATE_CALLS)) {
+		desc_forget_forked(pd);
+		state_set(pd, state_gen(state) + 1, 0);
+	}
+	return false;
+}
+
+void poll_forked(void)
+{
+	desc_for_each(desc_forked);
+}

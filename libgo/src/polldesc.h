@@ -156,6 +156,9 @@ void poll_check_waits(bool all);
 /* The runtime stays until its last M has ended, but nobody polls: wake plain threads. */
 void poll_release_threads(void);
 
+/* In a child of fork() made while no runtime ran: the calls under way are the parent's. */
+void poll_forked(void);
+
 /* The runtime has ended, and its timers are gone: forget all, and wake plain threads. */
 void poll_reset(void);
 

@@ -152,6 +152,9 @@ struct m *wait_park_until(struct m *m, enum wait_reason why, after_fn after,
 
 	if (deadline == INT64_MAX)
 		return wait_park(m, why, after, arg);
+	/* It has passed; and the time until then is a number. */
+	if (deadline < 0)
+		deadline = 0;
 	if (!m) {
 		thread_park_until(after, arg, choice, deadline);
 		return NULL;
@@ -169,16 +172,27 @@ struct m *wait_park_until(struct m *m, enum wait_reason why, after_fn after,
 /* ---- objects in the caller's memory ------------------------------------------------ */
 
 #define LOCKS_SHIFT	8
+#define LOCKS		(1 << LOCKS_SHIFT)
+
+static struct {
+	struct lock lock cache_aligned;
+} waitq_locks[LOCKS];
 
 struct lock *waitq_lock(const void *obj)
 {
-	static struct {
-		struct lock lock cache_aligned;
-	} locks[1 << LOCKS_SHIFT];
 	/* Multiplicative hashing (Knuth): the high bits depend on all. */
 	uint64_t hash = (uintptr_t)obj * 0x9e3779b97f4a7c15ULL;
 
-	return &locks[hash >> (64 - LOCKS_SHIFT)].lock;
+	return &waitq_locks[hash >> (64 - LOCKS_SHIFT)].lock;
+}
+
+void waitq_locks_forked(void)
+{
+	int i;
+
+	for (i = 0; i < LOCKS; i++)
+		waitq_locks[i].lock = (struct lock){};
+	lock_sleepers = 0;
 }
 
 void after_release(struct g *prev, void *lock)

@@ -247,6 +247,9 @@ static inline struct waitq *waitq_of(struct go_waitq *q)
  */
 struct lock *waitq_lock(const void *obj);
 
+/* In a child of fork(): the threads that had them, or slept, are not there. */
+void waitq_locks_forked(void);
+
 /* An after_fn: release a struct lock. */
 void after_release(struct g *prev, void *lock);
 

@@ -412,6 +412,61 @@ START_TEST(a_child_may_start_a_runtime_if_none_ran)
 }
 END_TEST
 
+#define SEMAPHORES	1024	/* several for each of the locks that all objects share */
+#define CHILDREN	STARTS(200)
+
+static struct go_semaphore shared[SEMAPHORES];
+
+static void *use_semaphores(void *arg)
+{
+	uint64_t random = (uintptr_t)arg;
+
+	while (!load(stop)) {
+		struct go_semaphore *s = &shared[next_random(&random) % SEMAPHORES];
+
+		if (!go_semaphore_try_acquire(s, 1))
+			go_semaphore_release(s, 1);
+	}
+	return NULL;
+}
+
+static void use_some_of_its_own(void)
+{
+	static struct go_semaphore own[SEMAPHORES];
+	int i;
+
+	child_begin();
+	for (i = 0; i < SEMAPHORES; i++) {
+		own[i] = (struct go_semaphore)GO_SEMAPHORE_INIT(1);
+		child_expect(go_semaphore_acquire(&own[i], 1) == 0);
+	}
+	_exit(0);
+}
+
+/* No runtime runs, but other threads use the library. */
+START_TEST(a_child_does_not_wait_for_its_parents_threads)
+{
+	pthread_t threads[3];
+	uintptr_t i;
+
+	for (i = 0; i < SEMAPHORES; i++)
+		shared[i] = (struct go_semaphore)GO_SEMAPHORE_INIT(1000);
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, use_semaphores,
+						(void *)(i + 1)), 0);
+	for (i = 0; i < CHILDREN; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			use_some_of_its_own();
+		ck_assert_int_eq(status_of(pid), 0);
+	}
+	store(stop, 1);
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+}
+END_TEST
+
 /* ---- programs -------------------------------------------------------------------------- */
 
 extern char **environ;
@@ -473,6 +528,7 @@ int main(void)
 		tcase_add_go_test(tc, a_child_has_its_signals_old_actions);
 	tcase_add_go_test(tc, a_child_may_execute_a_program);
 	tcase_add_test(tc, a_child_may_start_a_runtime_if_none_ran);
+	tcase_add_test(tc, a_child_does_not_wait_for_its_parents_threads);
 	tcase_add_go_test(tc, programs_are_started_while_others_go_on);
 	return run_tests("fork", tc);
 }

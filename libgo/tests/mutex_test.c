@@ -212,6 +212,24 @@ GO_TEST(a_deadline_ends_the_wait)
 	ck_assert_int_eq(go_mutex_unlock(&mu), 0);
 }
 
+static void give_up_and_sleep(int number)
+{
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		ck_assert_int_eq(go_mutex_lock_until(&mu, INT64_MIN), -ETIMEDOUT);
+		go_sleep((i * 7 + number) % 10 * 10 * GO_MICROSECOND);
+	}
+}
+
+/* As early as can be; the timers of all others go on. */
+GO_TEST(a_deadline_of_long_ago)
+{
+	go_mutex_lock(&mu);
+	crowd_run(4, 2, give_up_and_sleep);
+	ck_assert_int_eq(go_mutex_unlock(&mu), 0);
+}
+
 static void unlock_later(void *arg)
 {
 	(void)arg;
@@ -284,6 +302,7 @@ int main(void)
 	tcase_add_go_test(tc, a_waiter_does_not_starve);
 	tcase_add_go_test(tc, a_plain_thread_does_not_starve);
 	tcase_add_go_test(tc, a_deadline_ends_the_wait);
+	tcase_add_go_test(tc, a_deadline_of_long_ago);
 	tcase_add_go_test(tc, unlocked_before_the_deadline);
 	tcase_add_go_test(tc, who_unlocks_last_may_free_it);
 	return run_tests("mutex", tc);
