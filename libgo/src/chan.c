@@ -59,6 +59,17 @@ static inline void buf_get(struct go_chan *ch, void *elem)
 	set_len(ch, ch->len - 1);
 }
 
+/* The same, and put one. Who looks without the lock sees a channel that is full. */
+static inline void buf_exchange(struct go_chan *ch, void *elem, const void *with)
+{
+	void *place = slot(ch, 0);
+
+	if (elem)
+		elem_copy(ch, elem, place);
+	elem_copy(ch, place, with);
+	ch->first = ch->first + 1 == ch->cap ? 0 : ch->first + 1;
+}
+
 /* ---- send and receive -------------------------------------------------------------- */
 
 inline int send_locked(struct go_chan *ch, const void *elem, struct g **wake)
@@ -86,10 +97,12 @@ inline int recv_locked(struct go_chan *ch, void *elem, struct g **wake)
 	struct waiter *w;
 
 	if (ch->len) {
-		buf_get(ch, elem);
 		w = waitq_take(&ch->sendq);
-		if (w)
-			buf_put(ch, w->elem);
+		if (!w) {
+			buf_get(ch, elem);
+			return 1;
+		}
+		buf_exchange(ch, elem, w->elem);
 	} else {
 		w = waitq_take(&ch->sendq);
 		if (!w && !ch->closed)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "chan.h"
 #include "test.h"
 
 #define N 20000
@@ -293,6 +294,61 @@ START_TEST(plain_threads_need_no_runtime)
 }
 END_TEST
 
+static int sent, received, turn;
+
+static void *send_second(void *arg)
+{
+	int v = 2, i;
+
+	for (i = 1; i <= N; i++) {
+		while (load(sent) < i)
+			sched_yield();
+		go_chan_send(ch, &v);
+	}
+	return arg;
+}
+
+static void *receive_one(void *arg)
+{
+	int v, i;
+
+	for (i = 1; i <= N; i++) {
+		while (load(turn) < i)
+			sched_yield();
+		ck_assert_int_eq(go_chan_recv(ch, &v), 1);
+		store(received, i);
+	}
+	return arg;
+}
+
+/* A sender waits behind the element: two who receive both get one. */
+START_TEST(a_full_channel_with_a_sender_is_never_empty)
+{
+	pthread_t sender, receiver;
+	uint64_t random = 1;
+	int v, i, pause;
+
+	ch = kept_chan(sizeof(v), 1);
+	ck_assert_int_eq(pthread_create(&sender, NULL, send_second, NULL), 0);
+	ck_assert_int_eq(pthread_create(&receiver, NULL, receive_one, NULL), 0);
+	for (i = 1; i <= N; i++) {
+		v = 1;
+		go_chan_send(ch, &v);
+		store(sent, i);
+		while (!waitq_peek(&ch->sendq))
+			sched_yield();
+		store(turn, i);
+		for (pause = next_random(&random) % 100; pause; pause--)
+			cpu_relax();
+		expect(go_chan_try_recv(ch, &v) == 1);
+		while (load(received) < i)
+			sched_yield();
+	}
+	pthread_join(sender, NULL);
+	pthread_join(receiver, NULL);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("chan");
@@ -310,5 +366,6 @@ int main(void)
 	tcase_add_go_test(tc, elements_of_any_size_are_copied_whole);
 	tcase_add_go_test(tc, plain_threads_send_and_receive);
 	tcase_add_test(tc, plain_threads_need_no_runtime);
+	tcase_add_test(tc, a_full_channel_with_a_sender_is_never_empty);
 	return run_tests("chan", tc);
 }
