@@ -63,4 +63,10 @@ static inline bool recv_would_wait(const struct go_chan *ch)
 	       !__atomic_load_n(&ch->closed, __ATOMIC_RELAXED);
 }
 
+/* Without the lock. */
+static inline bool chan_is_closed(const struct go_chan *ch)
+{
+	return __atomic_load_n(&ch->closed, __ATOMIC_ACQUIRE);
+}
+
 #endif /* CHAN_H */

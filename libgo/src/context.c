@@ -6,12 +6,12 @@
  * who cancels takes a reference on each child that still has one.
  *
  * A canceller's lock guards its children's links and that it is cancelled once.
- * Nobody holds two: a tree is cancelled one after the other, from a list of those
- * that are still to be.
+ * Nobody holds two: a tree is cancelled one after the other, depth first.
  */
 #include <errno.h>
 #include <stdlib.h>
 
+#include "chan.h"
 #include "garbage.h"
 #include "wait.h"
 
@@ -43,8 +43,7 @@ struct go_context {
  * @timer: for the deadline
  * @done: closed after @err is set
  * @children: the first
- * @next: the next child of the same parent; or, once it has been taken out of
- *	there to be cancelled, of those that are to be
+ * @next: the next child of the same parent
  * @link: what points to it in its parent's list; NULL if it is not there
  */
 struct canceller {
@@ -153,44 +152,56 @@ void go_context_release(struct go_context *ctx)
 
 /* ---- cancelling ------------------------------------------------------------------ */
 
-/* Cancel this one. Its children are put in front of the list, with a reference. */
-static void cancel_one(struct canceller *c, int err, int cause,
-		       struct canceller **todo)
+/* Cancel this one, or see to it that it has been. */
+static void cancel_one(struct canceller *c, int err, int cause)
 {
-	struct canceller *child;
-	bool first;
-
 	lock_acquire(&c->lock);
-	first = !c->err;
-	if (first) {
+	if (!c->err) {
 		c->cause = cause;
 		__atomic_store_n(&c->err, err, __ATOMIC_RELEASE);
 	}
-	while ((child = c->children)) {
-		c->children = child->next;
-		child->link = NULL;
-		if (context_try_get(&child->ctx)) {
-			child->next = *todo;
-			*todo = child;
-		}
-	}
 	lock_release(&c->lock);
-	if (!first)
-		return;
 	timer_stop(&c->timer);
 	go_chan_close(c->done);
 }
 
-/* In a critical section, if it is an M. The caller has a reference. */
-static void cancel_tree(struct canceller *c, int err, int cause)
+/* A child that is still to be cancelled, with a reference; NULL if there is none. */
+static struct canceller *canceller_child(struct canceller *c)
 {
-	struct canceller *todo = NULL;
+	struct canceller *child;
 
-	cancel_one(c, err, cause, &todo);
-	while ((c = todo)) {
-		todo = c->next;
-		cancel_one(c, err, cause, &todo);
+	lock_acquire(&c->lock);
+	/* Of one without references nobody knows any more. */
+	for (child = c->children; child; child = child->next)
+		if (context_try_get(&child->ctx))
+			break;
+	lock_release(&c->lock);
+	return child;
+}
+
+/*
+ * Cancel one and all below it. Each stays in its parent's list until all below it have been
+ * cancelled, so of several who cancel at a time nobody returns before that. In a critical
+ * section, if it is an M. The caller has a reference.
+ */
+static void cancel_tree(struct canceller *top, int err, int cause)
+{
+	struct canceller *c = top, *child, *parent;
+
+	cancel_one(c, err, cause);
+	for (;;) {
+		child = canceller_child(c);
+		if (child) {
+			cancel_one(child, c->err, c->cause);
+			c = child;
+			continue;
+		}
+		if (c == top)
+			return;
+		parent = canceller_parent(c);
+		canceller_detach(c);
 		context_put(&c->ctx);
+		c = parent;
 	}
 }
 
@@ -354,11 +365,18 @@ struct go_chan *go_context_done(const struct go_context *ctx)
 	return ctx->canceller ? ctx->canceller->done : NULL;
 }
 
+/* Who learns that it is cancelled finds its channel closed. */
 int go_context_err(const struct go_context *ctx)
 {
-	if (!ctx->canceller)
+	struct canceller *c = ctx->canceller;
+	int err;
+
+	if (!c)
 		return 0;
-	return __atomic_load_n(&ctx->canceller->err, __ATOMIC_ACQUIRE);
+	err = __atomic_load_n(&c->err, __ATOMIC_ACQUIRE);
+	if (unlikely(err) && !chan_is_closed(c->done))
+		go_chan_close(c->done);
+	return err;
 }
 
 int go_context_cause(const struct go_context *ctx)

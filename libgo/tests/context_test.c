@@ -337,6 +337,71 @@ GO_TEST(trees_that_change_while_they_are_cancelled)
 	}
 }
 
+#define CHILDREN	100
+#define ROUNDS		STARTS(4000)
+
+static struct go_context *children[CHILDREN];
+static int round_begun, round_done;
+
+static void *cancel_root(void *arg)
+{
+	int i;
+
+	for (i = 1; i <= ROUNDS; i++) {
+		while (load(round_begun) < i)
+			sched_yield();
+		go_context_cancel(root);
+		store(round_done, i);
+	}
+	return arg;
+}
+
+static void expect_all_cancelled(void)
+{
+	int i;
+
+	for (i = 0; i < CHILDREN; i++)
+		expect(go_context_err(children[i]) == -ECANCELED);
+}
+
+static void expect_done_when_cancelled(void)
+{
+	while (!go_context_err(root))
+		sched_yield();
+	expect(go_chan_try_recv(go_context_done(root), NULL) == 0);
+}
+
+/* Who is the second to cancel returns when all below are cancelled, too. */
+START_TEST(two_cancel_at_a_time)
+{
+	pthread_t other;
+	uint64_t random = 1;
+	int i, k, pause;
+
+	ck_assert_int_eq(pthread_create(&other, NULL, cancel_root, NULL), 0);
+	for (i = 1; i <= ROUNDS; i++) {
+		root = child_of(go_context_background());
+		for (k = 0; k < CHILDREN; k++)
+			children[k] = child_of(root);
+		store(round_begun, i);
+		for (pause = next_random(&random) % 1000; pause; pause--)
+			cpu_relax();
+		if (i % 2) {
+			ck_assert_int_eq(go_context_cancel(root), 0);
+			expect_all_cancelled();
+		} else {
+			expect_done_when_cancelled();
+		}
+		while (load(round_done) < i)
+			sched_yield();
+		for (k = 0; k < CHILDREN; k++)
+			go_context_release(children[k]);
+		go_context_release(root);
+	}
+	pthread_join(other, NULL);
+}
+END_TEST
+
 static void make_root(void *arg)
 {
 	(void)arg;
@@ -381,6 +446,7 @@ int main(void)
 	tcase_add_go_test(tc, nothing_leaks);
 	tcase_add_go_test(tc, all_who_wait_are_told);
 	tcase_add_go_test(tc, trees_that_change_while_they_are_cancelled);
+	tcase_add_test(tc, two_cancel_at_a_time);
 	tcase_add_test(tc, without_a_runtime);
 	return run_tests("context", tc);
 }

@@ -56,9 +56,11 @@ GO_API struct go_context *go_context_with_cancel(struct go_context *parent);
  * @deadline: on the clock of go_now(); the parent's, if that is earlier. If it has
  *	passed, the context is cancelled at once
  *
- * Who may call: any thread, while a runtime runs.
+ * Who may call: any thread. It wants a runtime that keeps the time, and is not cancelled by
+ * time any more once that has ended.
  *
- * Return: as go_context_with_cancel(); NULL also if no runtime runs.
+ * Return: as go_context_with_cancel(); NULL also if it would have to wait for its time and no
+ * runtime runs.
  */
 GO_API struct go_context *go_context_with_deadline(struct go_context *parent,
 						   int64_t deadline);
