@@ -67,7 +67,10 @@ static int group_spawn(struct go_errgroup *group, go_err_fn fn, void *arg)
 err_job:
 	free(job);
 err_running:
+	/* Who waits for the last one may free the group. */
+	group_make_room(group);
 	go_waitgroup_done(&group->running);
+	return ret;
 err_room:
 	group_make_room(group);
 	return ret;

@@ -847,9 +847,9 @@ int sysmon_start(void)
 		return -ENOMEM;
 	for (i = 0; i < rt.nr_p_max; i++)
 		watch_init(&watches[i]);
-	sysmon_sleep_ends = SYSMON_BY_NOBODY;
-	sched_wakes_rest = 0;
-	sched_vain_wakes = 0;
+	__atomic_store_n(&sysmon_sleep_ends, SYSMON_BY_NOBODY, __ATOMIC_RELAXED);
+	__atomic_store_n(&sched_wakes_rest, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&sched_vain_wakes, 0, __ATOMIC_RELAXED);
 	ret = thread_start(&sysmon_thread, sysmon_main, watches);
 	if (ret)
 		watches_free(watches);

@@ -128,6 +128,9 @@ static inline int go_mutex_unlock(struct go_mutex *mu)
  * A writer that waits keeps new readers out, so a reader may not lock it again.
  * Readers that wait get in as soon as that writer has unlocked it, before the
  * next writer.
+ *
+ * It may be freed when every call on it has returned; not, as a mutex, by a reader that is
+ * the last one to use it.
  */
 struct go_rwmutex {
 	struct go_mutex writers;
