@@ -16,17 +16,17 @@
 
 static __u64 *idle_bits(uint32_t p)
 {
-	return &rt.shared->idle[p / 64];
+	return &rt.shared->idle[p / P_WORD];
 }
 
 static void idle_set(uint32_t p)
 {
-	__atomic_fetch_or(idle_bits(p), 1ULL << p % 64, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(idle_bits(p), 1ULL << p % P_WORD, __ATOMIC_SEQ_CST);
 }
 
 static void idle_clear(uint32_t p)
 {
-	__atomic_fetch_and(idle_bits(p), ~(1ULL << p % 64), __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(idle_bits(p), ~(1ULL << p % P_WORD), __ATOMIC_SEQ_CST);
 }
 
 bool p_change(struct p *p, uint64_t old, uint64_t state, uint32_t m)
@@ -73,7 +73,7 @@ struct p *p_find_idle(uint32_t m)
 
 	for (i = 0; i < nr_p; i++) {
 		if (!(__atomic_load_n(idle_bits(i), __ATOMIC_SEQ_CST) &
-		      1ULL << i % 64))
+		      1ULL << i % P_WORD))
 			continue;
 		if (p_take_idle(&rt.ps[i], m))
 			return &rt.ps[i];
@@ -123,11 +123,11 @@ void p_hold(struct m *m, struct p *p)
 	__atomic_store_n(&m->words->hold, m->hold, __ATOMIC_RELAXED);
 }
 
-bool p_any_idle(void)
+bool p_any_idle_slow(void)
 {
 	uint32_t i;
 
-	for (i = 0; i < procs(); i += 64)
+	for (i = P_WORD; i < procs(); i += P_WORD)
 		if (__atomic_load_n(idle_bits(i), __ATOMIC_SEQ_CST))
 			return true;
 	return false;
@@ -137,11 +137,11 @@ uint32_t p_count_idle(void)
 {
 	uint32_t i, n = 0, nr_p = procs();
 
-	for (i = 0; i < nr_p; i += 64) {
+	for (i = 0; i < nr_p; i += P_WORD) {
 		uint64_t bits = __atomic_load_n(idle_bits(i), __ATOMIC_RELAXED);
 
 		/* One that goes out of use is none of ours. */
-		if (nr_p - i < 64)
+		if (nr_p - i < P_WORD)
 			bits &= (1ULL << (nr_p - i)) - 1;
 		n += __builtin_popcountll(bits);
 	}
@@ -152,7 +152,7 @@ uint32_t p_idle_hint(void)
 {
 	uint32_t i;
 
-	for (i = 0; i < procs(); i += 64) {
+	for (i = 0; i < procs(); i += P_WORD) {
 		uint64_t bits = __atomic_load_n(idle_bits(i), __ATOMIC_SEQ_CST);
 
 		if (bits)

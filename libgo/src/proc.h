@@ -62,8 +62,17 @@ void p_release(struct m *m);
 /* The M has been made the owner of a P: let it use it. */
 void p_hold(struct m *m, struct p *p);
 
+/* P_WORD Ps have their bits in one word of the mask of idle ones. */
+#define P_WORD	64
+
+bool p_any_idle_slow(void);
+
 /* Is there a bit of an idle P? */
-bool p_any_idle(void);
+static inline bool p_any_idle(void)
+{
+	return __atomic_load_n(&rt.shared->idle[0], __ATOMIC_SEQ_CST) ||
+	       (unlikely(procs() > P_WORD) && p_any_idle_slow());
+}
 
 /* How many bits are set. */
 uint32_t p_count_idle(void);

@@ -228,15 +228,7 @@ static int wake_any(bool spinning)
 	return ret;
 }
 
-/*
- * Have an idle P run if there is one and nobody spins. The caller has queued
- * something, with a full barrier after it.
- *
- * The M that is woken spins; it is counted before, on its behalf. Whoever queued
- * something meanwhile has left it to that M. So if none is woken after all we have
- * to look again for them once we have left the count.
- */
-void sched_wake(void)
+void sched_wake_slow(void)
 {
 	uint32_t none;
 	int ret;

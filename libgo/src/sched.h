@@ -5,6 +5,7 @@
 #ifndef SCHED_H
 #define SCHED_H
 
+#include "proc.h"
 #include "runtime.h"
 
 /* How often a P looks whether a timer is due while its queue is not empty, in picks. */
@@ -104,8 +105,21 @@ struct m *switched(struct g *prev);
 /* The M looks for work no more; it may hold no P. */
 void sched_spinning_end(struct m *m);
 
-/* Have an idle P run if there is one, and nobody looks for work. */
-void sched_wake(void);
+/*
+ * Have an idle P run if there is one and nobody spins. The caller has queued
+ * something, with a full barrier after it.
+ *
+ * The M that is woken spins; it is counted before, on its behalf. Whoever queued
+ * something meanwhile has left it to that M. So if none is woken after all we have
+ * to look again for them once we have left the count.
+ */
+void sched_wake_slow(void);
+
+static inline void sched_wake(void)
+{
+	if (p_any_idle())
+		sched_wake_slow();
+}
 
 /* How many Ms in a row have been woken to look for work, and parked without any. */
 extern uint32_t sched_vain_wakes;
