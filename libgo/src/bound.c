@@ -16,6 +16,7 @@
 #include "bound.h"
 #include "futex.h"
 #include "globq.h"
+#include "m.h"
 #include "proc.h"
 #include "sched.h"
 #include "sysmon.h"
@@ -146,17 +147,15 @@ struct g *bound_wait(struct m *m)
 	return __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE) ? NULL : m->bound;
 }
 
+static void bound_wake_to_end(struct m *m)
+{
+	if (__atomic_load_n(&m->bound, __ATOMIC_ACQUIRE))
+		bound_wake(m, PARK_ENDS);
+}
+
 void bound_wake_all(void)
 {
-	uint32_t i;
-
-	/* The caller is the one who will free them, so they are there. */
-	for (i = 0; i <= rt.nr_m_max; i++) {
-		struct m *m = __atomic_load_n(&rt.ms[i], __ATOMIC_ACQUIRE);
-
-		if (m && __atomic_load_n(&m->bound, __ATOMIC_ACQUIRE))
-			bound_wake(m, PARK_ENDS);
-	}
+	m_for_each(bound_wake_to_end);
 }
 
 /* ---- the interface --------------------------------------------------------------- */

@@ -142,6 +142,21 @@ void m_free_ended(void)
 	}
 }
 
+void m_for_each(void (*fn)(struct m *m))
+{
+	uint32_t i;
+
+	/* Who ends leaves the array first, and then wants the lock. */
+	lock_acquire(&ended_lock);
+	for (i = 0; i <= rt.nr_m_max; i++) {
+		struct m *m = __atomic_load_n(&rt.ms[i], __ATOMIC_ACQUIRE);
+
+		if (m)
+			fn(m);
+	}
+	lock_release(&ended_lock);
+}
+
 /* The nth CPU of a mask. */
 static int nth_cpu(const cpu_set_t *mask, int n)
 {

@@ -25,6 +25,9 @@ bool m_may_stop(void);
 /* May an M come for an idle P: is there a spare, or can one be made? */
 bool m_may_come(void);
 
+/* With each M that has not ended, and does not meanwhile. Not from an M. */
+void m_for_each(void (*fn)(struct m *m));
+
 /* Free the Ms that have ended: their structures are garbage then. Not from an M. */
 void m_free_ended(void);
 

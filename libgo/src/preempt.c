@@ -16,6 +16,7 @@
  * until its next call of libgo, as others do that compute then: the lock may be malloc()'s.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -30,6 +31,17 @@
 #include "sched.h"
 
 static struct sigaction before;	/* what was there */
+
+/*
+ * The runtime ends, and all that were stopped go on at once, for the locks that they may
+ * have: beside what the program does then.
+ */
+static void go_on_without_p(void)
+{
+	struct sched_param none = {};
+
+	sched_setscheduler(0, SCHED_IDLE, &none);
+}
 
 /* In the handler: stop the goroutine until it has a P again. */
 static void preempt_here(struct m *m)
@@ -47,8 +59,10 @@ static void preempt_here(struct m *m)
 	sched_wake();
 	if (due)
 		p_offer(p);
-	if (!bound_wait(m) && m->hold == M_NO_P)
+	if (!bound_wait(m) && m->hold == M_NO_P) {
+		go_on_without_p();
 		return;	/* with @stopped set */
+	}
 	if (!locked)
 		bound_end(m, g);
 	g->stopped = false;
@@ -76,7 +90,7 @@ static void preempt_handler(int signo, siginfo_t *info, void *context)
 	barrier();
 	/* Without a P it is in nobody's way. */
 	if (m_may_stop() && preempt_take(m) && hold_renew(m) &&
-	    preempt_is_meant(m))
+	    preempt_is_meant(m) && !m->g->stopped)
 		preempt_here(m);
 	__atomic_store_n(&m->words->critical, 0, __ATOMIC_RELEASE);
 	errno = saved;

@@ -727,7 +727,8 @@ static struct g *find_runnable(struct m *m)
 		struct g *g;
 
 		if (m->hold == M_NO_P) {
-			if (m_is_surplus(m))
+			if (m_is_surplus(m) ||
+			    __atomic_load_n(&rt.stopping, __ATOMIC_ACQUIRE))
 				return NULL;
 			m_park(m);
 		}

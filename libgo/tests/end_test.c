@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -99,6 +100,8 @@ static void allocate_main(void *delay)
 {
 	int i;
 
+	/* Those of the last runtime have ended. */
+	store(enough, false);
 	for (i = 0; i < HOGS; i++)
 		ck_assert_int_eq(go_spawn(allocate, NULL), 0);
 	go_sleep((intptr_t)delay * GO_MILLISECOND);
@@ -113,11 +116,54 @@ START_TEST(who_was_stopped_in_malloc)
 	setenv("GOMAXPROCS", "1", 1);
 	mallopt(M_ARENA_MAX, 1);
 	for (i = 0; i < 40; i++) {
-		store(enough, false);
 		run_after_another(allocate_main, (void *)(intptr_t)(20 + i * 7 % 30));
 		for (k = 0; k < 1000; k++)
 			free(malloc(3000 + k));
 	}
+}
+END_TEST
+
+#define LOOPS	50
+#define WORK	(50 * GO_MILLISECOND)	/* CPU time */
+
+static void loop(void *arg)
+{
+	(void)arg;
+	for (;;)
+		barrier();
+}
+
+/* Time for each of them to run, and to be stopped. */
+static void loop_main(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < LOOPS; i++)
+		ck_assert_int_eq(go_spawn(loop, NULL), 0);
+	go_sleep(LOOPS * 20 * GO_MILLISECOND);
+}
+
+static int64_t own_cpu_time(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * GO_SECOND + ts.tv_nsec;
+}
+
+/* They all go on, as it is not known who has a lock; but not instead of the program. */
+START_TEST(those_who_were_stopped_leave_the_cpu_to_others)
+{
+	int64_t begun, until;
+
+	setenv("GOMAXPROCS", "2", 1);
+	ck_assert_int_eq(go_run(loop_main, NULL), 0);
+	begun = go_now();
+	until = own_cpu_time() + WORK;
+	while (own_cpu_time() < until)
+		;
+	ck_assert_int_lt(go_now() - begun, 8 * WORK);
 }
 END_TEST
 
@@ -334,6 +380,8 @@ int main(void)
 	if (SLOW_SIGACTION)
 		tcase_add_test(tc, who_asks_for_signals);
 	tcase_add_test(tc, who_was_stopped_in_malloc);
+	if (!SIGNALS_COME_LATE)
+		tcase_add_test(tc, those_who_were_stopped_leave_the_cpu_to_others);
 	tcase_add_test(tc, a_plain_thread_frees_timers);
 	tcase_add_test(tc, a_plain_thread_closes_files);
 	tcase_add_test(tc, main_ends_while_others_are_blocked);
