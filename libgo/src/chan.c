@@ -51,11 +51,16 @@ static inline void buf_put(struct go_chan *ch, const void *elem)
 	set_len(ch, ch->len + 1);
 }
 
+static inline void buf_advance(struct go_chan *ch)
+{
+	ch->first = ch->first + 1 == ch->cap ? 0 : ch->first + 1;
+}
+
 static inline void buf_get(struct go_chan *ch, void *elem)
 {
 	if (elem)
 		elem_copy(ch, elem, slot(ch, 0));
-	ch->first = ch->first + 1 == ch->cap ? 0 : ch->first + 1;
+	buf_advance(ch);
 	set_len(ch, ch->len - 1);
 }
 
@@ -67,7 +72,7 @@ static inline void buf_exchange(struct go_chan *ch, void *elem, const void *with
 	if (elem)
 		elem_copy(ch, elem, place);
 	elem_copy(ch, place, with);
-	ch->first = ch->first + 1 == ch->cap ? 0 : ch->first + 1;
+	buf_advance(ch);
 }
 
 /* ---- send and receive -------------------------------------------------------------- */
@@ -115,10 +120,8 @@ inline int recv_locked(struct go_chan *ch, void *elem, struct g **wake)
 		if (elem)
 			elem_copy(ch, elem, w->elem);
 	}
-	if (w) {
-		w->g->result = 0;
-		*wake = w->g;
-	}
+	w->g->result = 0;
+	*wake = w->g;
 	return 1;
 }
 

@@ -209,10 +209,12 @@ static void desc_forget_forked(struct poll_desc *pd)
 	pd->always = false;
 }
 
-static void state_set(struct poll_desc *pd, uint32_t gen, uint32_t low)
+/* The next generation, without calls; returns what was. Those that change it have the lock. */
+static uint64_t state_renew(struct poll_desc *pd)
 {
-	__atomic_store_n(&pd->state, (uint64_t)gen << POLL_GEN_SHIFT | low,
-			 __ATOMIC_RELEASE);
+	uint64_t next = (uint64_t)(poll_gen(pd) + 1) << POLL_GEN_SHIFT;
+
+	return __atomic_exchange_n(&pd->state, next, __ATOMIC_ACQ_REL);
 }
 
 void poll_adopt(int fd, enum poll_kind kind)
@@ -230,7 +232,7 @@ void poll_adopt(int fd, enum poll_kind kind)
 	lock_acquire(&pd->lock);
 	if (pd->kind != POLL_NEW || poll_state(pd) & (POLL_CLOSING | STATE_CALLS)) {
 		desc_forget(pd, &wake, -EBADF);
-		state_set(pd, poll_gen(pd) + 1, 0);
+		state_renew(pd);
 	}
 	__atomic_store_n(&pd->nonblocking, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&pd->kind, kind, __ATOMIC_RELEASE);
@@ -263,14 +265,14 @@ static int desc_close(struct poll_desc *pd, int fd, uint32_t gen)
 			if (pd->registered)
 				netpoll_del(fd);	/* else it stays, if there is a copy */
 			desc_forget(pd, &none, -EBADF);
-			state_set(pd, gen + 1, 0);
+			state_renew(pd);
 		}
 		lock_release(&pd->lock);
 		wait_exit(m);
 	} else {
 		mine = true;
 		desc_forget_forked(pd);
-		state_set(pd, gen + 1, 0);
+		state_renew(pd);
 	}
 	return mine ? fd_close(fd) : 0;
 }
@@ -505,9 +507,7 @@ static bool desc_reset(struct poll_desc *pd, int fd)
 	lock_acquire(&pd->lock);
 	desc_forget(pd, &all, -ESRCH);
 	/* Plain threads begin calls, and close, without the lock. */
-	state = __atomic_exchange_n(&pd->state,
-				    (uint64_t)(poll_gen(pd) + 1) << POLL_GEN_SHIFT,
-				    __ATOMIC_ACQ_REL);
+	state = state_renew(pd);
 	lock_release(&pd->lock);
 	threads_ready(&all);
 	if (state & POLL_CLOSING)
@@ -522,14 +522,12 @@ void poll_reset(void)
 
 static bool desc_forked(struct poll_desc *pd, int fd)
 {
-	uint64_t state = poll_state(pd);
-
 	(void)fd;
 	if (pd->lock.word)
 		pd->lock = (struct lock){};
-	if (state & (POLL_CLOSING | STATE_CALLS)) {
+	if (poll_state(pd) & (POLL_CLOSING | STATE_CALLS)) {
 		desc_forget_forked(pd);
-		state_set(pd, state_gen(state) + 1, 0);
+		state_renew(pd);
 	}
 	return false;
 }

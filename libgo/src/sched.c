@@ -145,6 +145,15 @@ bool hold_renew(struct m *m)
 	return true;
 }
 
+/* The runtime stops: leave the goroutine where it is. On its stack. */
+__attribute__((noreturn))
+static void sched_leave(struct m *m)
+{
+	m->after = NULL;
+	switch_to(m, &m->g0);
+	__builtin_unreachable();
+}
+
 /*
  * What critical_enter() does if the P is not the one that the M had: it was
  * taken in a block, or another one was given at the end of it, or it was never
@@ -153,7 +162,6 @@ bool hold_renew(struct m *m)
 struct m *critical_resync(struct m *m)
 {
 	struct p *p;
-
 	bool held;
 
 	/* Inside of a section only the monitor's mark can come. */
@@ -776,13 +784,6 @@ void sched_loop(struct m *m)
 		else
 			m = switch_to(m, g);
 	}
-}
-
-void sched_leave(struct m *m)
-{
-	m->after = NULL;
-	switch_to(m, &m->g0);
-	__builtin_unreachable();
 }
 
 bool sched_p_runs(void)

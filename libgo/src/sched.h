@@ -145,9 +145,6 @@ bool sched_p_runs(void);
 /* Is there anything for an idle P to do? After a full barrier. */
 bool sched_work_waits(void);
 
-/* The runtime stops: leave the goroutine where it is. On its stack. */
-void sched_leave(struct m *m) __attribute__((noreturn));
-
 /* The life of an M's thread, until the runtime ends or there are enough others. */
 void sched_loop(struct m *m);
 
