@@ -132,7 +132,7 @@ static int kind_learn(struct poll_op *op)
 	if (wait_refused(m))
 		return 0;	/* and is asked for each time */
 	lock_acquire(&pd->lock);
-	if (poll_op_is_current(op) && pd->kind == POLL_NEW) {
+	if (!poll_op_look(op) && pd->kind == POLL_NEW) {
 		__atomic_store_n(&pd->nonblocking, nonblocking,
 				 __ATOMIC_RELAXED);
 		__atomic_store_n(&pd->kind, kind, __ATOMIC_RELEASE);
@@ -344,7 +344,7 @@ void poll_relearn(struct poll_op *op)
 	if (wait_refused(m))
 		return;
 	lock_acquire(&pd->lock);
-	if (poll_op_is_current(op))
+	if (!poll_op_look(op))
 		desc_forget(pd, &wake, -EBADF);
 	lock_release(&pd->lock);
 	g_ready_list(m, &wake);
@@ -508,6 +508,7 @@ static bool desc_reset(struct poll_desc *pd, int fd)
 	desc_forget(pd, &all, -ESRCH);
 	/* Plain threads begin calls, and close, without the lock. */
 	state = state_renew(pd);
+	pd->reset = poll_gen(pd);
 	lock_release(&pd->lock);
 	threads_ready(&all);
 	if (state & POLL_CLOSING)

@@ -61,6 +61,7 @@ struct poll_side {
  * @registered: epoll has been given it
  * @always: never hold an attempt for vain, as the peer has hung up, which is said only
  *	once, or has sent urgent data, before which a read ends
+ * @reset: the generation that the end of a runtime made, the last of those
  * @side: the directions
  */
 struct poll_desc {
@@ -70,6 +71,7 @@ struct poll_desc {
 	bool nonblocking;
 	bool registered;
 	bool always;
+	uint32_t reset;
 	struct poll_side side[POLL_DIRS];
 } cache_aligned;
 
@@ -111,12 +113,18 @@ struct poll_op {
 int poll_begin(struct poll_op *op, int fd);
 void poll_end(struct poll_op *op);
 
-/* With the lock held: the call's file is the one that it began with. */
-static inline bool poll_op_is_current(const struct poll_op *op)
+/*
+ * With the lock held: is the call's file the one that it began with? Returns 0; -EBADF
+ * if it is closed, or being closed; -ESRCH if a runtime has ended since, which has
+ * closed nothing that is a plain thread's.
+ */
+static inline int poll_op_look(const struct poll_op *op)
 {
 	uint64_t state = poll_state(op->pd);
 
-	return state >> POLL_GEN_SHIFT == op->gen && !(state & POLL_CLOSING);
+	if (likely(state >> POLL_GEN_SHIFT == op->gen))
+		return state & POLL_CLOSING ? -EBADF : 0;
+	return (int32_t)(op->pd->reset - op->gen) > 0 ? -ESRCH : -EBADF;
 }
 
 enum poll_kind poll_kind(const struct poll_op *op);

@@ -121,10 +121,9 @@ static int desc_register(struct poll_op *op)
 	int dir, ret;
 
 	/* The number may be another file's by now. */
-	if (unlikely(!poll_op_is_current(op)))
-		return -EBADF;
-	if (likely(pd->registered))
-		return 0;
+	ret = poll_op_look(op);
+	if (unlikely(ret) || likely(pd->registered))
+		return ret;
 	for (dir = 0; dir < POLL_DIRS; dir++)
 		__atomic_store_n(&pd->side[dir].drained,
 				 pd->side[dir].seq - 1, __ATOMIC_RELAXED);
@@ -152,9 +151,10 @@ static bool nobody_polls(const struct m *m)
 static int side_look(const struct poll_op *op, enum poll_dir dir)
 {
 	const struct poll_side *side = &op->pd->side[dir];
+	int ret = poll_op_look(op);
 
-	if (!poll_op_is_current(op))
-		return -EBADF;
+	if (ret)
+		return ret;
 	if (deadline_is_over(side))
 		return -ETIMEDOUT;
 	return side->seq == op->seq[dir] ? 1 : 0;
@@ -377,8 +377,7 @@ int poll_set_deadline(int fd, unsigned int dirs, int64_t when)
 		return -ESRCH;
 	}
 	lock_acquire(&op.pd->lock);
-	if (!poll_op_is_current(&op))
-		ret = -EBADF;
+	ret = poll_op_look(&op);
 	for (dir = 0; !ret && dir < POLL_DIRS; dir++) {
 		struct poll_side *side = &op.pd->side[dir];
 

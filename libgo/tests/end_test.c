@@ -172,6 +172,7 @@ END_TEST
 #define TIMERS	STARTS(50000)
 #define FILES	400
 #define ENDS	10
+#define USED_ENDS	STARTS(300)
 #define END_STEP	(100 * GO_MICROSECOND)	/* later than the last time */
 #define END_LIMIT	(100 * GO_MILLISECOND)
 
@@ -291,6 +292,40 @@ START_TEST(a_plain_thread_closes_files)
 }
 END_TEST
 
+static bool stop;
+
+static void *use_file(void *arg)
+{
+	const int *file = arg;
+	int ret;
+
+	store(ready, true);
+	while (!load(stop)) {
+		ret = go_set_deadline(file[0], go_now() + 3600 * GO_SECOND);
+		if (ret != -ESRCH)
+			ck_assert_int_eq(ret, 0);
+	}
+	return arg;
+}
+
+/* It is there before and after, so nobody is told that it is closed. */
+START_TEST(a_plain_thread_uses_its_file)
+{
+	int file[2];
+
+	ck_assert_int_eq(pipe(file), 0);
+	store(stop, false);
+	ck_assert_int_eq(pthread_create(&thread, NULL, use_file, file), 0);
+	wait_until(load(ready));
+	for (end = 0; end < USED_ENDS; end++)
+		run_after_another(nothing, NULL);
+	store(stop, true);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(go_close(file[0]), 0);
+	ck_assert_int_eq(go_close(file[1]), 0);
+}
+END_TEST
+
 /* ---- with an M that is blocked ------------------------------------------------------ */
 
 static int blocked_on[2], blocked_tid;
@@ -384,6 +419,7 @@ int main(void)
 		tcase_add_test(tc, those_who_were_stopped_leave_the_cpu_to_others);
 	tcase_add_test(tc, a_plain_thread_frees_timers);
 	tcase_add_test(tc, a_plain_thread_closes_files);
+	tcase_add_test(tc, a_plain_thread_uses_its_file);
 	tcase_add_test(tc, main_ends_while_others_are_blocked);
 	tcase_add_test(tc, a_plain_thread_waits_for_a_file);
 	return run_tests("end", tc);
