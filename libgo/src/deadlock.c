@@ -5,9 +5,10 @@
  * That is so if no P runs, no M is on its way or blocked in the kernel with a
  * goroutine, no timer is to fire, nobody waits for a descriptor, and the process has
  * no threads but the runtime's own (one that sends signals to channels is none of
- * them). None of these can change by itself, but they are looked at one after the
- * other: whether a P ran meanwhile is told by the Ps' words, which count their
- * changes, and what a plain thread did before it ended by looking for it first.
+ * them, if there is a channel). None of these can change by itself, but they are
+ * looked at one after the other: whether a P ran meanwhile is told by the Ps' words,
+ * which count their changes, and what a plain thread did before it ended by looking
+ * for it first.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "dump.h"
 #include "runtime.h"
 #include "sched.h"
+#include "signal.h"
 
 /* The threads of a runtime beside its Ms: go_run()'s, the monitor, the maker. */
 #define OWN_THREADS	3
@@ -57,7 +59,7 @@ static bool work_may_come(void)
 
 enum deadlock deadlock_look(void)
 {
-	uint32_t threads, nr_m, parked;
+	uint32_t threads, own, nr_m, parked;
 	uint64_t words;
 
 	/* Mostly, and the threads need a system call. */
@@ -65,11 +67,12 @@ enum deadlock deadlock_look(void)
 		return DEADLOCK_NOT;
 	words = p_words_sum();
 	threads = threads_count();
+	own = OWN_THREADS + signals_rest();
 	nr_m = __atomic_load_n(&rt.nr_m, __ATOMIC_SEQ_CST);
 	parked = ms_parked();
 	if (work_may_come())
 		return DEADLOCK_NOT;
-	if (nr_m != parked || threads != nr_m + OWN_THREADS ||
+	if (nr_m != parked || threads != nr_m + own ||
 	    sched_p_runs() || words != p_words_sum())
 		return DEADLOCK_UNLESS;
 	/* Last: main may have ended, and its M be gone, since the first look. */

@@ -24,6 +24,7 @@
 #include "backtrace.h"
 #include "dump.h"
 #include "fault.h"
+#include "fork.h"
 #include "futex.h"
 #include "gpool.h"
 #include "preempt.h"
@@ -255,6 +256,8 @@ int go_dump(int fd)
 	sigset_t old;
 	int ret;
 
+	if (forked)
+		return -ESRCH;	/* and the lock may be the parent's */
 	if (m) {
 		d.self = m->g;
 		backtrace_self(&d.self_bt);
@@ -284,9 +287,17 @@ void dump_and_quit(const char *why)
 	_exit(2);
 }
 
+/*
+ * As if it had never been there where nobody waits for the end of main: in a child of fork(),
+ * or if somebody has put it back after the runtime, as system(3) does with what it has found.
+ */
 static void quit_handler(int sig)
 {
-	(void)sig;
+	if (forked || __atomic_load_n(&rt.main_done, __ATOMIC_SEQ_CST) & MAIN_ENDED) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+		return;
+	}
 	__atomic_fetch_or(&rt.main_done, MAIN_QUIT, __ATOMIC_SEQ_CST);
 	futex_wake(&rt.main_done, 1);
 }

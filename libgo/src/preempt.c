@@ -54,7 +54,7 @@ static void preempt_here(struct m *m)
 	__atomic_store_n(&g->preempted, true, __ATOMIC_RELAXED);
 	g->stopped = true;
 	due = sched_release(m);
-	__atomic_store_n(&g->status, G_RUNNABLE, __ATOMIC_RELAXED);
+	__atomic_store_n(&g->status, G_RUNNABLE, __ATOMIC_RELEASE);
 	globq_put(g);	/* a full barrier */
 	sched_wake();
 	if (due)
@@ -66,8 +66,9 @@ static void preempt_here(struct m *m)
 	if (!locked)
 		bound_end(m, g);
 	g->stopped = false;
-	__atomic_store_n(&g->preempted, false, __ATOMIC_RELAXED);
+	/* In this order: who is runnable and was not preempted has a stack pointer. */
 	__atomic_store_n(&g->status, G_RUNNING, __ATOMIC_RELAXED);
+	__atomic_store_n(&g->preempted, false, __ATOMIC_RELEASE);
 }
 
 static void preempt_handler(int signo, siginfo_t *info, void *context)
@@ -109,7 +110,12 @@ int preempt_start(void)
 
 void preempt_stop(void)
 {
-	sigaction(PREEMPT_SIGNAL, &before, NULL);
+	struct sigaction now;
+
+	/* The program may have put its own in place of it meanwhile. */
+	sigaction(PREEMPT_SIGNAL, NULL, &now);
+	if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == preempt_handler)
+		sigaction(PREEMPT_SIGNAL, &before, NULL);
 }
 
 static void preempt_mask(int how, sigset_t *old)

@@ -4,10 +4,19 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "report.h"
+
+/* Those that libgo makes do not wait by themselves. */
+static void await_room(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	poll(&pfd, 1, -1);
+}
 
 int report_flush(struct report *r)
 {
@@ -18,6 +27,8 @@ int report_flush(struct report *r)
 
 		if (n >= 0)
 			done += n;
+		else if (errno == EAGAIN)
+			await_room(r->fd);
 		else if (errno != EINTR)
 			r->err = -errno;
 	}

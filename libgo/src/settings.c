@@ -6,6 +6,7 @@
  * library's streams are used for them: a goroutine that is stopped may have a lock of
  * theirs, and only the monitor lets it go on.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -233,11 +234,12 @@ static int env_debug(struct settings *s)
 
 			if (strncmp(p, known[i].name, len))
 				continue;
-			n = strtoul(p + len, &end, 10);
+			/* No sign, and no blank. */
+			if (isdigit((unsigned char)p[len]))
+				n = strtoul(p + len, &end, 10);
 			break;
 		}
-		if (!end || end == strchr(p, '=') + 1 ||
-		    (*end && *end != ',') || n > known[i].max) {
+		if (!end || (*end && *end != ',') || n > known[i].max) {
 			fprintf(stderr,
 				"libgo: LIBGO_DEBUG=%s: can't make sense of %s\n",
 				list, p);

@@ -57,13 +57,13 @@ struct listener {
  */
 static struct {
 	pthread_mutex_t calls;		/* held over each call of the interface */
-	pthread_mutex_t list;		/* guards @first and what it leads to */
+	pthread_mutex_t list;		/* guards @first, what it leads to, and @old */
 	struct listener *first;
+	struct sigaction old[SIGNALS];
 
 	/* guarded by @calls */
 	uint64_t changed;		/* those whose old action is in @old */
-	struct sigaction old[SIGNALS];
-	bool sender_runs;
+	bool sender_runs;		/* read without */
 	pthread_t sender;
 
 	/* words that the sender and the handler use */
@@ -121,6 +121,21 @@ static void sender_unblock(void)
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
+/*
+ * With the list's lock held: nobody listens to a signal, and yet it came to the handler.
+ * Somebody has put that back, as system(3) does with what it has found before, or else
+ * the signal came before the old action was set.
+ */
+static void signal_unheard(int signo)
+{
+	struct sigaction now;
+
+	sigaction(signo, NULL, &now);
+	if (now.sa_handler == signal_handler)
+		sigaction(signo, &signals.old[signo - 1], NULL);
+	kill(getpid(), signo);
+}
+
 static void sender_send(uint64_t noted)
 {
 	uint64_t unheard = noted;
@@ -135,9 +150,9 @@ static void sender_send(uint64_t noted)
 		while ((signo = signals_next(&set)))
 			go_chan_try_send(l->ch, &signo);
 	}
-	pthread_mutex_unlock(&signals.list);
 	while ((signo = signals_next(&unheard)))
-		kill(getpid(), signo);
+		signal_unheard(signo);
+	pthread_mutex_unlock(&signals.list);
 }
 
 static void *sender_main(void *arg)
@@ -185,7 +200,7 @@ static int sender_start(void)
 		return 0;
 	signals.end = false;
 	ret = thread_start(&signals.sender, sender_main, NULL);
-	signals.sender_runs = !ret;
+	__atomic_store_n(&signals.sender_runs, !ret, __ATOMIC_RELEASE);
 	return ret;
 }
 
@@ -196,7 +211,7 @@ static void sender_end(void)
 	__atomic_store_n(&signals.end, true, __ATOMIC_RELEASE);
 	sender_wake();
 	pthread_join(signals.sender, NULL);
-	signals.sender_runs = false;
+	__atomic_store_n(&signals.sender_runs, false, __ATOMIC_RELEASE);
 }
 
 /* ---- actions ---------------------------------------------------------------------- */
@@ -211,15 +226,21 @@ static void signals_set(uint64_t set, void (*action)(int))
 	struct sigaction act = {
 		.sa_handler = action, .sa_flags = SA_RESTART | SA_ONSTACK,
 	};
+	struct sigaction old;
 	int signo;
 
 	sigfillset(&act.sa_mask);
+	pthread_mutex_lock(&signals.list);
 	while ((signo = signals_next(&set))) {
 		bool first = !(signals.changed & signal_bit(signo));
 
-		sigaction(signo, &act, first ? &signals.old[signo - 1] : NULL);
+		sigaction(signo, &act, &old);
+		/* Somebody may have put our own back. */
+		if (first && old.sa_handler != signal_handler)
+			signals.old[signo - 1] = old;
 		signals.changed |= signal_bit(signo);
 	}
+	pthread_mutex_unlock(&signals.list);
 }
 
 /* Give them back the action that they had. */
@@ -256,7 +277,7 @@ static int listener_add(struct go_chan *ch, uint64_t set)
 	}
 	pthread_mutex_lock(&signals.list);
 	l->signals |= set;
-	*lp = l;
+	__atomic_store_n(lp, l, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&signals.list);
 	return 0;
 }
@@ -274,7 +295,7 @@ static void listeners_remove(const struct go_chan *ch, uint64_t set)
 			lp = &l->next;
 			continue;
 		}
-		*lp = l->next;
+		__atomic_store_n(lp, l->next, __ATOMIC_RELEASE);
 		go_chan_release(l->ch);
 		free(l);
 	}
@@ -457,6 +478,12 @@ int (go_signal_ignore)(int signo, ...)
 	signals_drop(NULL, set, SIG_IGN);
 	call_end(&old);
 	return 0;
+}
+
+bool signals_rest(void)
+{
+	return __atomic_load_n(&signals.sender_runs, __ATOMIC_ACQUIRE) &&
+	       !__atomic_load_n(&signals.first, __ATOMIC_ACQUIRE);
 }
 
 void signals_forked(void)

@@ -5,6 +5,11 @@
 #ifndef SIGNAL_H
 #define SIGNAL_H
 
+#include <stdbool.h>
+
+/* There is a thread that sends, but no channel that it would send to. */
+bool signals_rest(void);
+
 /* The runtime stops: give every signal the action that it had. Not from an M. */
 void signals_end(void);
 

@@ -268,12 +268,27 @@ GO_TEST(a_fault_can_be_caught)
 	}
 }
 
+static const int handled[] = { SIGSEGV, SIGQUIT, SIGURG };
+
+static void set_own_handlers(void *arg)
+{
+	struct sigaction action = {
+		.sa_sigaction = own_handler, .sa_flags = SA_SIGINFO,
+	};
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < sizeof(handled) / sizeof(*handled); i++)
+		sigaction(handled[i], &action, NULL);
+}
+
 START_TEST(the_handlers_are_there_while_a_runtime_runs)
 {
 	struct sigaction action = {
 		.sa_sigaction = own_handler, .sa_flags = SA_SIGINFO,
 	};
 	struct sigaction after;
+	size_t i;
 
 	sigaction(SIGSEGV, &action, NULL);
 	signal(SIGQUIT, SIG_DFL);
@@ -282,6 +297,16 @@ START_TEST(the_handlers_are_there_while_a_runtime_runs)
 	ck_assert(after.sa_sigaction == own_handler);
 	sigaction(SIGQUIT, NULL, &after);
 	ck_assert(after.sa_handler == SIG_DFL);
+	sigaction(SIGURG, NULL, &after);
+	ck_assert(after.sa_handler == SIG_DFL);
+
+	/* What the program has set meanwhile stays. */
+	signal(SIGSEGV, SIG_DFL);
+	ck_assert_int_eq(go_run(set_own_handlers, NULL), 0);
+	for (i = 0; i < sizeof(handled) / sizeof(*handled); i++) {
+		sigaction(handled[i], NULL, &after);
+		ck_assert(after.sa_sigaction == own_handler);
+	}
 }
 END_TEST
 
@@ -467,6 +492,70 @@ GO_TEST(a_dump_disturbs_nobody)
 	close(null);
 }
 
+#define MANY_SLEEPERS	200
+#define CHILDREN	STARTS(50)
+
+static void *read_slowly(void *arg)
+{
+	usleep(20000);
+	read_all(fds[0]);
+	return arg;
+}
+
+GO_TEST(a_dump_waits_for_who_reads)
+{
+	struct go_chan *ch = go_chan_make(0, 0);
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < MANY_SLEEPERS; i++)
+		spawn(receive_for_ever, ch, i + 1 < MANY_SLEEPERS ? "one" : "last");
+	/* It holds a page, and does not wait, as what libgo makes. */
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_ge(fcntl(fds[1], F_SETPIPE_SZ, 4096), 0);
+	ck_assert_int_eq(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_slowly, NULL), 0);
+	ck_assert_int_eq(go_dump(fds[1]), 0);
+	close(fds[1]);
+	pthread_join(thread, NULL);
+	ck_said("(last)");
+	close(fds[0]);
+	go_chan_close(ch);
+	go_waitgroup_wait(&wg);
+	go_chan_release(ch);
+}
+
+static void *dump_all_the_time(void *arg)
+{
+	int null = open("/dev/null", O_WRONLY);
+
+	while (!load(stop)) {
+		ck_assert_int_eq(go_dump(null), 0);
+		store(ready, 1);
+	}
+	close(null);
+	return arg;
+}
+
+GO_TEST(a_child_of_fork_has_no_dump)
+{
+	pthread_t thread;
+	pid_t pid;
+	int i, status;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, dump_all_the_time, NULL), 0);
+	wait_until(load(ready));
+	for (i = 0; i < CHILDREN; i++) {
+		pid = fork();
+		if (!pid)
+			_exit(go_dump(STDERR_FILENO) != -ESRCH);
+		ck_assert_int_eq(go_wait(pid, &status), 0);
+		ck_assert_int_eq(status, 0);
+	}
+	store(stop, 1);
+	pthread_join(thread, NULL);
+}
+
 START_TEST(without_a_runtime_there_is_no_dump)
 {
 	ck_assert_int_eq(go_dump(STDERR_FILENO), -ESRCH);
@@ -527,11 +616,73 @@ START_TEST(sigquit_is_the_programs_if_it_wants_it)
 }
 END_TEST
 
+static struct sigaction quit_action;
+
+/* ThreadSanitizer has a signal come with the next call that waits. */
+static void quit(void)
+{
+	raise(SIGQUIT);
+	usleep(1000);
+}
+
+/* Where nobody waits for it: in a child of fork(). */
+static void quit_in_child(void *arg)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)arg;
+	if (!pid) {
+		quit();
+		_exit(0);
+	}
+	ck_assert_int_eq(go_wait(pid, &status), 0);
+	_exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT ? 42 : 1);
+}
+
+static void run_quit_in_child(void)
+{
+	signal(SIGQUIT, SIG_DFL);
+	go_run(quit_in_child, NULL);
+}
+
+static void save_quit_action(void *arg)
+{
+	(void)arg;
+	sigaction(SIGQUIT, NULL, &quit_action);
+}
+
+/* After the runtime, where somebody has put back what was there meanwhile, as system(3). */
+static void run_quit_after(void)
+{
+	signal(SIGQUIT, SIG_DFL);
+	go_run(save_quit_action, NULL);
+	sigaction(SIGQUIT, &quit_action, NULL);
+	quit();
+}
+
+START_TEST(sigquit_ends_the_program_where_nobody_waits_for_it)
+{
+	int status;
+
+	/* ThreadSanitizer passes on no signals in a child of a process with threads. */
+	if (!TSAN) {
+		status = run_apart(run_quit_in_child);
+		ck_assert(WIFEXITED(status));
+		ck_assert_int_eq(WEXITSTATUS(status), 42);
+	}
+	status = run_apart(run_quit_after);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGQUIT);
+}
+END_TEST
+
 START_TEST(settings_for_debugging_are_checked)
 {
 	static const char * const bad[] = {
 		"x", "sigquit", "sigquit=", "sigquit=2", "sigquit=1x",
-		"sigquit=1,x=1", "sigquit=-1",
+		"sigquit=1,x=1", "sigquit=-1", "sigquit= 1", "sigquit=+1",
+		"sigquit=-18446744073709551615",
 	};
 	size_t i;
 
@@ -653,6 +804,20 @@ static void all_asleep(void)
 	go_run(all_asleep_main, NULL);
 }
 
+static void all_asleep_after_signals_main(void *arg)
+{
+	struct go_chan *ch = go_chan_make(sizeof(int), 1);
+
+	ck_assert_int_eq(go_signal_notify(ch, SIGUSR1), 0);
+	ck_assert_int_eq(go_signal_stop(ch), 0);
+	all_asleep_main(arg);
+}
+
+static void all_asleep_after_signals(void)
+{
+	go_run(all_asleep_after_signals_main, NULL);
+}
+
 static int threads_now(void)
 {
 	struct stat st;
@@ -660,15 +825,21 @@ static int threads_now(void)
 	return stat("/proc/self/task", &st) ? 0 : st.st_nlink - 2;
 }
 
-START_TEST(a_deadlock_is_reported)
+static void ck_deadlock_is_reported(void (*fn)(void))
 {
-	int status = run_apart(all_asleep);
+	int status = run_apart(fn);
 
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 2);
 	ck_assert_ptr_nonnull(strstr(said, "all goroutines are asleep"));
 	ck_assert_ptr_nonnull(strstr(said, "sleeper"));
 	ck_assert_ptr_nonnull(strstr(said, "chan receive"));
+}
+
+START_TEST(a_deadlock_is_reported)
+{
+	ck_deadlock_is_reported(all_asleep);
+	ck_deadlock_is_reported(all_asleep_after_signals);
 }
 END_TEST
 
@@ -797,8 +968,11 @@ int main(void)
 	tcase_add_test(tc, a_dump_tells_of_all_goroutines);
 	tcase_add_test(tc, a_plain_thread_can_dump);
 	tcase_add_go_test(tc, a_dump_disturbs_nobody);
+	tcase_add_go_test(tc, a_dump_waits_for_who_reads);
+	tcase_add_go_test(tc, a_child_of_fork_has_no_dump);
 	tcase_add_test(tc, without_a_runtime_there_is_no_dump);
 	tcase_add_test(tc, sigquit_dumps_and_ends);
+	tcase_add_test(tc, sigquit_ends_the_program_where_nobody_waits_for_it);
 	tcase_add_test(tc, sigquit_is_the_programs_if_it_wants_it);
 	tcase_add_test(tc, settings_for_debugging_are_checked);
 	tcase_add_go_test(tc, unwinding_ends_at_the_first_frame);

@@ -385,6 +385,29 @@ GO_TEST(after_a_stop_nothing_arrives)
 	}
 }
 
+/* As system(3) does that was called before, and returns after it. */
+GO_TEST(a_handler_that_is_put_back_is_taken_away)
+{
+	struct sigaction ours;
+
+	signal(SIGUSR1, old_handler);
+	chans_make(1);
+	ck_assert_int_eq(go_signal_notify(ch, SIGUSR1), 0);
+	sigaction(SIGUSR1, NULL, &ours);
+	ck_assert_int_eq(go_signal_stop(ch), 0);
+	sigaction(SIGUSR1, &ours, NULL);
+	send_self(SIGUSR1);
+	wait_until(load(old_calls) == 1);
+	expect_action(SIGUSR1, old_handler);
+
+	/* Nor is it what was there before. */
+	sigaction(SIGUSR1, &ours, NULL);
+	ck_assert_int_eq(go_signal_notify(ch, SIGUSR1), 0);
+	ck_assert_int_eq(go_signal_stop(ch), 0);
+	expect_action(SIGUSR1, old_handler);
+	ck_assert_int_eq(old_calls, 1);
+}
+
 /* ---- threads, children, the end -------------------------------------------------------------- */
 
 static bool is_blocked(int signo)
@@ -555,6 +578,7 @@ int main(void)
 	tcase_add_go_test(tc, no_signal_is_lost_by_a_stop);
 	tcase_add_go_test(tc, a_stop_waits_for_what_came_before);
 	tcase_add_go_test(tc, after_a_stop_nothing_arrives);
+	tcase_add_go_test(tc, a_handler_that_is_put_back_is_taken_away);
 	tcase_add_go_test(tc, signals_that_all_threads_block_arrive);
 	tcase_add_go_test(tc, a_stop_lets_no_blocked_signal_through);
 	tcase_add_go_test(tc, a_child_has_the_default_action_or_ignores);
