@@ -16,7 +16,9 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "backtrace.h"
@@ -26,7 +28,7 @@
 #define FAULT_STACK_SIZE	(32 << 10)
 
 static struct sigaction before;
-static uintptr_t page_size;
+static uintptr_t page_size, frame_size;
 static __thread sigjmp_buf *catcher;
 
 /* ---- the report -------------------------------------------------------------- */
@@ -58,6 +60,17 @@ void overflow_found(struct g *g)
 
 /* ---- the handler --------------------------------------------------------------- */
 
+static uintptr_t context_sp(const void *context)
+{
+	const ucontext_t *uc = context;
+
+#ifdef __x86_64__
+	return uc->uc_mcontext.gregs[REG_RSP];
+#else
+	return uc->uc_mcontext.sp;
+#endif
+}
+
 /* The goroutine whose guard is at an address, if it is the one that runs. */
 static struct g *guard_of(uintptr_t addr)
 {
@@ -69,6 +82,30 @@ static struct g *guard_of(uintptr_t addr)
 	return g;
 }
 
+/*
+ * A signal whose frame finds no room, where its handler has no SA_ONSTACK: the kernel sends
+ * SIGSEGV in its place, and says no address.
+ */
+static struct g *without_room(const void *context)
+{
+	struct m *m = m_self();
+	struct g *g = m ? m->g : NULL;
+	uintptr_t room = page_size + frame_size;
+
+	if (!g || !g->guarded ||
+	    context_sp(context) - (uintptr_t)g->stack_lo >= room)
+		return NULL;
+	return g;
+}
+
+/* Have it end the program: it faults again, but for what the kernel alone has sent. */
+static void fault_again(int sig, const siginfo_t *info)
+{
+	signal(sig, SIG_DFL);
+	if (info->si_code == SI_KERNEL)
+		raise(sig);
+}
+
 /* As if the handler had never been there. */
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
@@ -78,8 +115,8 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 		   before.sa_handler != SIG_IGN) {
 		before.sa_handler(sig);
 	} else if (info->si_code > 0) {
-		/* It faults again. The kernel lets nobody ignore that. */
-		signal(sig, SIG_DFL);
+		/* The kernel lets nobody ignore that. */
+		fault_again(sig, info);
 	} else if (before.sa_handler == SIG_DFL) {
 		signal(sig, SIG_DFL);
 		raise(sig);
@@ -94,7 +131,8 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	if (info->si_code > 0) {
 		if (catcher)
 			siglongjmp(*catcher, 1);
-		g = guard_of((uintptr_t)info->si_addr);
+		g = info->si_code == SI_KERNEL ? without_room(context) :
+			guard_of((uintptr_t)info->si_addr);
 	}
 	if (!g) {
 		pass_on(sig, info, context);
@@ -102,7 +140,7 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	}
 	backtrace_interrupted(&bt);
 	report_overflow(g, &bt);
-	signal(sig, SIG_DFL);
+	fault_again(sig, info);
 }
 
 void fault_start(void)
@@ -113,6 +151,7 @@ void fault_start(void)
 	};
 
 	page_size = sysconf(_SC_PAGESIZE);
+	frame_size = getauxval(AT_MINSIGSTKSZ) ?: MINSIGSTKSZ;
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGSEGV, &action, &before);
 }

@@ -9,7 +9,7 @@
  * one splits a mapping in two, and a process may have 65,530 by default, so
  * mprotect() is used for the first GUARD_BUDGET stacks only. Where there is no
  * guard the stack pointer is compared with the stack's end each time that the
- * goroutine stops running; a smaller stack has a canary at its end, too
+ * goroutine stops running, and the word there, the canary, with what it was
  * (stack_check()). That is late, but not silent. Both are reported by fault.c.
  */
 #include <errno.h>

@@ -92,12 +92,18 @@ int stack_reserve(int64_t n);
 /* Report that the calling goroutine has left its stack, and abort (sched.c). */
 __attribute__((noreturn, cold)) void stack_overflow(void);
 
-/* The canary of a small stack is at its lowest address. */
+/* At the lowest address of a small stack. */
 #define STACK_CANARY	0x6f7665726c6f6f6bULL
 
 static inline bool stack_is_small(uint32_t class)
 {
 	return STACK_MIN_SHIFT + class < STACK_GUARD_MIN_SHIFT;
+}
+
+/* What is there of a large one is what the kernel gave: that costs no page to look at. */
+static inline uint64_t stack_canary(uint32_t class)
+{
+	return stack_is_small(class) ? STACK_CANARY : 0;
 }
 
 /* The running goroutine stops: did it leave a stack that has no guard? */
@@ -106,8 +112,7 @@ static inline void stack_check(const struct g *g)
 	if (likely(g->guarded))
 		return;
 	if (stack_pointer() < g->stack_lo + STACK_SPARE ||
-	    (stack_is_small(g->stack_class) &&
-	     *(uint64_t *)g->stack_lo != STACK_CANARY))
+	    *(uint64_t *)g->stack_lo != stack_canary(g->stack_class))
 		stack_overflow();
 }
 

@@ -13,6 +13,10 @@
 #include "stack.h"
 #include "test.h"
 
+#ifndef MADV_GUARD_REMOVE
+#define MADV_GUARD_REMOVE	103
+#endif
+
 static struct go_waitgroup wg;
 static int came;
 
@@ -127,10 +131,79 @@ START_TEST(an_overflow_hits_the_guard)
 }
 END_TEST
 
+static void caught(int sig)
+{
+	(void)sig;
+}
+
+/* Until no signal's frame has room, and then send one. */
+static __attribute__((noinline)) int raise_at_the_end(const char *end)
+{
+	volatile char block[64] = "";
+
+	if ((char *)block - end < 800)
+		return raise(SIGUSR1);
+	return raise_at_the_end(end) + block[7];
+}
+
+static void overflow_with_a_signal(void *arg)
+{
+	struct sigaction act = { .sa_handler = caught };
+
+	(void)arg;
+	sigaction(SIGUSR1, &act, NULL);
+	raise(SIGUSR1);	/* for what the dynamic linker does at the first call */
+	raise_at_the_end(m_self()->g->stack_lo + sysconf(_SC_PAGESIZE));
+}
+
+START_TEST(a_signal_that_has_no_room_is_an_overflow)
+{
+	go_run(overflow_with_a_signal, NULL);
+}
+END_TEST
+
 START_TEST(an_overflow_without_a_guard_is_found)
 {
 	/* The neighbour below is not in use. */
 	go_run(overflow_main, (void *)(8 << 10));
+}
+END_TEST
+
+/* As of those that are too many for guards, on a kernel before 6.13. */
+static void overflow_unguarded(void *arg)
+{
+	struct g *g = m_self()->g;
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	/* It is of either kind. */
+	madvise(g->stack_lo, page, MADV_GUARD_REMOVE);
+	ck_assert_int_eq(mprotect(g->stack_lo, page, PROT_READ | PROT_WRITE), 0);
+	g->guarded = false;
+	go_yield();
+	store(came, true);
+	overflow(arg);
+}
+
+static void overflow_unguarded_main(void *arg)
+{
+	go_waitgroup_add(&wg, 1);
+	go_spawn(overflow_unguarded, arg);
+	go_waitgroup_wait(&wg);
+}
+
+static void came_at_abort(int sig)
+{
+	/* Not for what came before. */
+	if (load(came))
+		signal(sig, SIG_DFL);
+	else
+		_exit(1);
+}
+
+START_TEST(an_overflow_that_came_back_is_found)
+{
+	signal(SIGABRT, came_at_abort);
+	go_run(overflow_unguarded_main, (void *)(72 << 10));
 }
 END_TEST
 
@@ -352,7 +425,11 @@ int main(void)
 	tcase_add_go_test(tc, a_stack_whose_memory_was_given_back_is_as_before);
 	tcase_add_go_test(tc, a_stack_over_the_limit_is_refused);
 	tcase_add_test_raise_signal(tc, an_overflow_hits_the_guard, SIGSEGV);
+	tcase_add_test_raise_signal(tc, a_signal_that_has_no_room_is_an_overflow,
+				    SIGSEGV);
 	tcase_add_test_raise_signal(tc, an_overflow_without_a_guard_is_found,
+				    SIGABRT);
+	tcase_add_test_raise_signal(tc, an_overflow_that_came_back_is_found,
 				    SIGABRT);
 	/* A sanitizer sees more than one on a stack as one, and needs much memory. */
 	if (!SANITIZED(1, 0)) {
