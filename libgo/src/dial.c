@@ -121,11 +121,14 @@ static int address_try(const struct network *net, const struct sockaddr *addr,
 
 	if (fd < 0)
 		return fd;
+	poll_own(fd, true);
 	ret = fn(net, fd, addr, len, deadline);
-	if (!ret)
-		return fd;
-	go_close(fd);
-	return ret;
+	if (ret) {
+		go_close(fd);
+		return ret;
+	}
+	poll_own(fd, false);
+	return fd;
 }
 
 /* ---- paths --------------------------------------------------------------------------- */

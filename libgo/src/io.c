@@ -72,6 +72,23 @@ static ssize_t result(ssize_t ret, int saved)
 	return ret;
 }
 
+/*
+ * May a call on it raise SIGPIPE that is not to? What is known may be of a file that was
+ * closed with close(2), or nothing, in a child of fork().
+ */
+static __attribute__((noinline)) bool is_socket_now(int fd, enum poll_kind kind)
+{
+	int saved = errno, type;
+	socklen_t len = sizeof(type);
+	bool is;
+
+	if (likely(is_socket(kind)))
+		return true;
+	is = !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len);
+	errno = saved;
+	return is;
+}
+
 /* Is it ready now? An error counts: the call will tell. */
 static __attribute__((noinline)) int ask(int fd, short events)
 {
@@ -189,7 +206,7 @@ attempt_write(int fd, const struct io *io, enum poll_kind kind)
 {
 	int saved = errno;
 
-	if (is_socket(kind))
+	if (is_socket_now(fd, kind))
 		return result(send(fd, io->buf, io->n, SOCKET_FLAGS), saved);
 	return result(write(fd, io->buf, io->n), saved);
 }
@@ -244,7 +261,7 @@ attempt_writev(int fd, const struct io *io, enum poll_kind kind)
 	struct msghdr msg = { .msg_iov = io->buf, .msg_iovlen = io->to_len };
 	int saved = errno;
 
-	if (is_socket(kind))
+	if (is_socket_now(fd, kind))
 		return result(sendmsg(fd, &msg, SOCKET_FLAGS), saved);
 	return result(writev(fd, io->buf, io->to_len), saved);
 }
@@ -539,6 +556,7 @@ int go_poll(int fd, short events, int64_t deadline)
 {
 	unsigned int dirs = events & POLLOUT ? 1U << POLL_WRITE : 0;
 	struct poll_op op;
+	bool learnt = false;
 	int dir, ret;
 
 	if (!(events & POLLOUT) || events & ~POLLOUT)
@@ -557,6 +575,11 @@ int go_poll(int fd, short events, int64_t deadline)
 		ret = ask(fd, events);
 		if (ret)
 			break;
+		if (poll_kind(&op) == POLL_PLAIN && !learnt) {
+			poll_relearn(&op);
+			learnt = true;
+			continue;
+		}
 		if (poll_kind(&op) == POLL_PLAIN) {
 			/* it will not be ready for that */
 			go_sleep(deadline == INT64_MAX ? INT64_MAX :
@@ -614,7 +637,7 @@ attempt_sendfile(int fd, const struct io *io, enum poll_kind kind)
 	sigset_t before;
 	ssize_t ret;
 
-	if (!is_socket(kind))
+	if (!is_socket_now(fd, kind))
 		return result(sendfile(fd, io->other, io->offset, io->n), saved);
 	sigpipe_hold(&before);
 	ret = result(sendfile(fd, io->other, io->offset, io->n), saved);
@@ -703,7 +726,7 @@ ssize_t go_splice(int in, off_t *off_in, int out, off_t *off_out, size_t n,
 	ret = poll_begin(&to, out);
 	if (ret)
 		goto out_from;
-	args.to_socket = is_socket(poll_kind(&to));
+	args.to_socket = is_socket_now(out, poll_kind(&to));
 	for (;;) {
 		ret = splice_attempts(&from, &to);
 		if (ret)

@@ -199,6 +199,7 @@ static void desc_forget(struct poll_desc *pd, struct g_list *wake, int result)
 	__atomic_store_n(&pd->nonblocking, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&pd->registered, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&pd->always, false, __ATOMIC_RELAXED);
+	pd->own = false;
 }
 
 /* In a child of fork(): the lists are the parent's, and so may the lock be. */
@@ -238,6 +239,21 @@ void poll_adopt(int fd, enum poll_kind kind)
 	__atomic_store_n(&pd->kind, kind, __ATOMIC_RELEASE);
 	lock_release(&pd->lock);
 	g_ready_list(m, &wake);
+	wait_exit(m);
+}
+
+void poll_own(int fd, bool own)
+{
+	struct poll_desc *pd = poll_desc_of(fd);
+	struct m *m = wait_enter();
+
+	if (wait_refused(m))
+		return;
+	if (pd && m) {
+		lock_acquire(&pd->lock);
+		pd->own = own;
+		lock_release(&pd->lock);
+	}
 	wait_exit(m);
 }
 
@@ -499,19 +515,21 @@ static bool desc_reset(struct poll_desc *pd, int fd)
 {
 	struct g_list all;
 	uint64_t state;
+	bool own;
 
 	if (__atomic_load_n(&pd->kind, __ATOMIC_RELAXED) == POLL_NEW &&
 	    !(poll_state(pd) & (POLL_CLOSING | STATE_CALLS)))
 		return false;
 	g_list_init(&all);
 	lock_acquire(&pd->lock);
+	own = pd->own;
 	desc_forget(pd, &all, -ESRCH);
 	/* Plain threads begin calls, and close, without the lock. */
 	state = state_renew(pd);
 	pd->reset = poll_gen(pd);
 	lock_release(&pd->lock);
 	threads_ready(&all);
-	if (state & POLL_CLOSING)
+	if (own || state & POLL_CLOSING)
 		close(fd);
 	return true;
 }

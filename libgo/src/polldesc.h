@@ -61,6 +61,7 @@ struct poll_side {
  * @registered: epoll has been given it
  * @always: never hold an attempt for vain, as the peer has hung up, which is said only
  *	once, or has sent urgent data, before which a read ends
+ * @own: nobody knows of it but a goroutine that is in a call of the library
  * @reset: the generation that the end of a runtime made, the last of those
  * @side: the directions
  */
@@ -71,6 +72,7 @@ struct poll_desc {
 	bool nonblocking;
 	bool registered;
 	bool always;
+	bool own;
 	uint32_t reset;
 	struct poll_side side[POLL_DIRS];
 } cache_aligned;
@@ -142,6 +144,12 @@ void poll_relearn(struct poll_op *op);
  * known of an older one is no longer true.
  */
 void poll_adopt(int fd, enum poll_kind kind);
+
+/*
+ * Nobody but the caller knows of it now, or no longer so: the end of the runtime closes it
+ * if the caller is a goroutine, which ends with that.
+ */
+void poll_own(int fd, bool own);
 
 /* Make the file O_NONBLOCK if it is not. Returns 0, or -EBADF. */
 int poll_make_nonblocking(int fd);

@@ -32,6 +32,7 @@ static int wait_without_thread(pid_t pid)
 	if (fd < 0)
 		return -errno_read();
 	poll_adopt(fd, POLL_OTHER);
+	poll_own(fd, true);
 	ret = go_poll(fd, POLLIN, INT64_MAX);
 	go_close(fd);
 	return ret < 0 ? ret : 0;

@@ -637,6 +637,60 @@ GO_TEST(a_number_that_was_closed_behind_our_back_is_used_again)
 	close_both();
 }
 
+static void write_later(void *arg)
+{
+	(void)arg;
+	go_sleep(GO_MILLISECOND);
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+	go_waitgroup_done(&wg);
+}
+
+/* So it is where what it was before could not be waited for, or takes other calls. */
+GO_TEST(a_file_that_was_closed_behind_our_back_becomes_a_socket)
+{
+	char c;
+
+	fds[0] = open_exe();
+	have_number();
+	ck_assert_int_eq(go_read(NUMBER, &c, 1), 1);
+	ck_assert_int_eq(close(NUMBER), 0);
+	socketpair_make(SOCK_STREAM, 0);
+	have_number();
+	go_waitgroup_add(&wg, 1);
+	go_spawn(write_later, NULL);
+	ck_assert_int_eq(go_poll(NUMBER, POLLIN, go_now() + GO_SECOND), POLLIN);
+	go_waitgroup_wait(&wg);
+	close_both();
+}
+
+GO_TEST(a_lost_peer_behind_our_back_is_an_error_not_a_signal)
+{
+	int file = open_exe(), pipes[2];
+	struct iovec iov = { "x", 1 };
+	char c;
+
+	fds[0] = open_exe();
+	have_number();
+	ck_assert_int_eq(go_read(NUMBER, &c, 1), 1);
+	ck_assert_int_eq(close(NUMBER), 0);
+	socketpair_make(SOCK_STREAM, 0);
+	have_number();
+	close_peer();
+	errno = EXDEV;
+	ck_assert_int_eq(go_write(NUMBER, "x", 1), -EPIPE);
+	ck_assert_int_eq(go_writev(NUMBER, &iov, 1), -EPIPE);
+	ck_assert_int_eq(go_sendfile(NUMBER, file, NULL, 100), -EPIPE);
+	ck_assert_int_eq(go_pipe(pipes), 0);
+	ck_assert_int_eq(go_write(pipes[1], "x", 1), 1);
+	ck_assert_int_eq(go_splice(pipes[0], NULL, NUMBER, NULL, 1, 0), -EPIPE);
+	assert_sigpipe_as_ever();
+	ck_assert_int_eq(errno, EXDEV);
+	close_own();
+	go_close(pipes[0]);
+	go_close(pipes[1]);
+	close(file);
+}
+
 static void close_behind(void)
 {
 	ck_assert_int_eq(close(fds[0]), 0);
@@ -1218,6 +1272,52 @@ GO_TEST(a_child_is_waited_for_without_a_thread)
 	ck_assert_int_eq(go_wait(pid, NULL), -ECHILD);
 }
 
+static void wait_for_pid(void *arg)
+{
+	go_wait((intptr_t)arg, NULL);
+}
+
+static void leave_one_who_waits(void *arg)
+{
+	pid_t *pid = arg;
+
+	*pid = fork();
+	if (!*pid) {
+		pause();
+		_exit(0);
+	}
+	go_spawn(wait_for_pid, (void *)(intptr_t)*pid);
+	wait_until(waiters() == 1);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static int descriptors(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* Nobody else knows the descriptor that it waits for. */
+START_TEST(who_waits_for_a_child_when_the_runtime_ends_leaves_nothing)
+{
+	int before = descriptors();
+	pid_t pid;
+
+	run_after_another(leave_one_who_waits, &pid);
+	run_after_another(nothing, NULL);
+	ck_assert_int_eq(descriptors(), before);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
 /* It has no runtime: what need not wait is done, the rest is refused. */
 static int child_uses_files(void)
 {
@@ -1235,6 +1335,10 @@ static int child_uses_files(void)
 	if (pipe(fds) || go_write(fds[1], "x", 1) != 1 ||
 	    go_read(fds[0], &c, 1) != 1)
 		return 5;
+	/* A lost peer is no signal there either. */
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) || close(fds[1]) ||
+	    go_write(fds[0], "x", 1) != -EPIPE)
+		return 6;
 	return 0;
 }
 
@@ -1285,6 +1389,10 @@ int main(void)
 	tcase_add_go_test(tc,
 			  a_number_that_was_closed_behind_our_back_is_used_again);
 	tcase_add_go_test(tc,
+			  a_file_that_was_closed_behind_our_back_becomes_a_socket);
+	tcase_add_go_test(tc,
+			  a_lost_peer_behind_our_back_is_an_error_not_a_signal);
+	tcase_add_go_test(tc,
 			  who_waits_for_what_was_closed_behind_our_back_is_told);
 	tcase_add_go_test(tc, no_event_is_lost);
 	tcase_add_go_test(tc, a_call_that_is_under_way_keeps_the_number);
@@ -1303,6 +1411,7 @@ int main(void)
 	tcase_add_go_test(tc, plain_threads_wait_as_well);
 	tcase_add_test(tc, the_runtime_ends_while_some_wait);
 	tcase_add_go_test(tc, a_child_is_waited_for_without_a_thread);
+	tcase_add_test(tc, who_waits_for_a_child_when_the_runtime_ends_leaves_nothing);
 	tcase_add_go_test(tc, a_child_of_fork_does_not_wait);
 	return run_tests("io", tc);
 }
