@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * For tests/gdb: goroutines that wait, one that is blocked in the kernel, and one
- * that ends the program with a core.
+ * For tests/gdb: goroutines that wait, one that is blocked in the kernel, one that was
+ * preempted, and one that ends the program with a core.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,10 +30,32 @@ static void block(void *arg)
 	_exit(2);
 }
 
+void compute_on(void);
+__attribute__((noinline)) void compute_on(void)
+{
+	for (;;)
+		asm volatile("");
+}
+
+/* It has stopped once before, elsewhere. */
+static void compute(void *arg)
+{
+	(void)arg;
+	go_yield();
+	compute_on();
+	_exit(2);
+}
+
+/* The frames of a thread may begin with one that has no stack of its own. */
+static inline __attribute__((always_inline)) void give_up(void)
+{
+	__builtin_trap();
+}
+
 void all_wait(void);
 __attribute__((noinline)) void all_wait(void)
 {
-	abort();
+	give_up();
 }
 
 static void start(void *arg)
@@ -44,6 +66,7 @@ static void start(void *arg)
 	(void)arg;
 	go_spawn_opts(wait_for_ever, ch, &named);
 	go_spawn(block, NULL);
+	go_spawn(compute, NULL);
 	go_sleep(20 * GO_MILLISECOND);
 	go_spawn(block, NULL);
 	all_wait();

@@ -7,7 +7,7 @@
 
 They need libgo's debug information. They work on core files too, since no register
 is written: for a goroutine that does not run, its frames are made the callers of the
-selected thread's frame 0, which is not shown.
+selected thread's newest one, which is not shown.
 """
 
 import itertools
@@ -47,6 +47,8 @@ class Goroutine:
         if self.status == "G_WAITING":
             why = self.g["why"].cast(gdb.lookup_type("enum wait_reason"))
             return str(why).removeprefix("WAIT_").lower()
+        if self.m is not None and self.status == "G_RUNNABLE":
+            return f"preempted, thread {field(self.m, 'tid')}"
         if self.m is not None:
             return f"running, thread {field(self.m, 'tid')}"
         return self.status.removeprefix("G_").lower()
@@ -67,12 +69,11 @@ class Goroutine:
 
 def variable(name, member):
     """A structure of libgo's. The program may have others of that name."""
-    for objfile in gdb.objfiles():
-        for lookup in objfile.lookup_global_symbol, \
-                objfile.lookup_static_symbol:
-            symbol = lookup(name)
-            if symbol and member in symbol.type.keys():
-                return symbol.value()
+    found = [objfile.lookup_global_symbol(name) for objfile in gdb.objfiles()]
+    for symbol in found + gdb.lookup_static_symbols(name):
+        if symbol and symbol.type.code == gdb.TYPE_CODE_STRUCT \
+                and member in symbol.type.keys():
+            return symbol.value()
     raise gdb.GdbError(f"no {name}: is libgo's debug information there?")
 
 
@@ -99,8 +100,7 @@ def goroutines():
         for i in range(field(block, "used")):
             if field(gs[i], "status"):
                 goroutine = Goroutine(gs[i])
-                if goroutine.status == "G_RUNNING":
-                    goroutine.m = ms.get(int(gs[i].address))
+                goroutine.m = ms.get(int(gs[i].address))
                 found.append(goroutine)
         block = block["next"]
     return sorted(found, key=lambda goroutine: goroutine.id)
@@ -113,14 +113,15 @@ class FrameId:
 
 
 class ParkedUnwinder(gdb.unwinder.Unwinder):
-    """Makes a goroutine's frames the callers of the selected thread's frame 0."""
+    """Makes a goroutine's frames the callers of the selected thread's newest real one."""
 
     def __init__(self):
         super().__init__("libgo-goroutine")
         self.sp = None
+        self.level = 0
 
     def __call__(self, pending):
-        if self.sp is None or pending.level() != 0:
+        if self.sp is None or pending.level() != self.level:
             return None
         size, saved, sp_name, pc_name = \
             SAVED[pending.architecture().name()]
@@ -138,7 +139,7 @@ class ParkedUnwinder(gdb.unwinder.Unwinder):
 
 
 class ParkedFilter:
-    """Hides frame 0, which is not the goroutine's."""
+    """Hides the frames that are not the goroutine's."""
 
     def __init__(self):
         self.name = "libgo-goroutine"
@@ -148,7 +149,7 @@ class ParkedFilter:
 
     def filter(self, frames):
         return frames if unwinder.sp is None else \
-            itertools.islice(frames, 1, None)
+            itertools.islice(frames, unwinder.level + 1, None)
 
 
 unwinder = ParkedUnwinder()
@@ -156,25 +157,38 @@ ParkedFilter()
 gdb.unwinder.register_unwinder(None, unwinder, replace=True)
 
 
+def first_real_level():
+    """The selected thread's newest frame that is not of an inlined function."""
+    frame = gdb.newest_frame()
+    while frame.type() == gdb.INLINE_FRAME:
+        frame = frame.older()
+    return frame.level()
+
+
 def run_in(goroutine, command):
     """Run a command as if the goroutine were the selected thread."""
-    if goroutine.status != "G_RUNNING" and not field(goroutine.g, "sp"):
+    runs = goroutine.m is not None or goroutine.status == "G_RUNNING"
+    if not runs and not field(goroutine.g, "sp"):
         print("it has not stopped yet" if field(goroutine.g, "stack")
               else "it has not run yet")
         return
     thread = gdb.selected_thread()
     frame = gdb.selected_frame()
     try:
-        if goroutine.status == "G_RUNNING":
+        if runs:
             its = goroutine.thread()
             if its is None:
                 raise gdb.GdbError(
                     f"goroutine {goroutine.id} is between two threads")
             its.switch()
         else:
+            unwinder.level = first_real_level()
             unwinder.sp = field(goroutine.g, "sp")
             gdb.invalidate_cached_frames()
-            gdb.newest_frame().older().select()
+            first = gdb.newest_frame()
+            while first.level() <= unwinder.level:
+                first = first.older()
+            first.select()
         gdb.execute(command)
     finally:
         unwinder.sp = None
