@@ -76,7 +76,9 @@ static void verify(const struct job *job)
 	if (n != want ||
 	    count(db, "SELECT count(*) FROM line WHERE length(text) = 1000") != want)
 		job_fail("%ld rows, not %ld", n, want);
-	run(db, "PRAGMA integrity_check");
+	/* What is wrong is a row, not an error. */
+	if (count(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"))
+		job_fail("the database is damaged");
 	sqlite3_close(db);
 }
 
