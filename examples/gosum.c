@@ -197,6 +197,13 @@ static void find_files(void)
 
 /* ---- a file ---------------------------------------------------------------- */
 
+static bool computed(const struct file *f, int ok)
+{
+	if (!ok)
+		complain(f->path, "libcrypto does not compute");
+	return ok;
+}
+
 static bool hash_read(struct file *f, int fd, EVP_MD_CTX *ctx)
 {
 	char *buffer = must(malloc(BUFFER_SIZE));
@@ -204,13 +211,11 @@ static bool hash_read(struct file *f, int fd, EVP_MD_CTX *ctx)
 
 	while ((n = read(fd, buffer, BUFFER_SIZE)) > 0) {
 		f->bytes += n;
-		if (!EVP_DigestUpdate(ctx, buffer, n))
+		if (!computed(f, EVP_DigestUpdate(ctx, buffer, n)))
 			break;
 	}
 	if (n < 0)
 		complain(f->path, "%s", strerror(errno));
-	else if (n > 0)
-		complain(f->path, "libcrypto does not compute");
 	free(buffer);
 	return n == 0;
 }
@@ -225,17 +230,16 @@ static bool hash_mapped(struct file *f, int fd, EVP_MD_CTX *ctx)
 		complain(f->path, "%s", strerror(errno));
 		return false;
 	}
-	f->bytes = st.st_size;
+	/* one of /proc has no size, but may have bytes */
 	if (!st.st_size)
-		return true;
+		return hash_read(f, fd, ctx);
+	f->bytes = st.st_size;
 	map = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED) {
 		complain(f->path, "%s", strerror(errno));
 		return false;
 	}
-	done = EVP_DigestUpdate(ctx, map, st.st_size);
-	if (!done)
-		complain(f->path, "libcrypto does not compute");
+	done = computed(f, EVP_DigestUpdate(ctx, map, st.st_size));
 	munmap(map, st.st_size);
 	return done;
 }
@@ -252,10 +256,10 @@ static void hash(void *arg)
 	if (fd < 0) {
 		complain(f->path, "%s", strerror(errno));
 	} else {
-		f->failed = !EVP_DigestInit_ex(ctx, sha256, NULL) ||
+		f->failed = !computed(f, EVP_DigestInit_ex(ctx, sha256, NULL)) ||
 			    !(options.map ? hash_mapped(f, fd, ctx)
 					  : hash_read(f, fd, ctx)) ||
-			    !EVP_DigestFinal_ex(ctx, f->digest, NULL);
+			    !computed(f, EVP_DigestFinal_ex(ctx, f->digest, NULL));
 		close(fd);
 	}
 	go_chan_recv(open_files, NULL);

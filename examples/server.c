@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <getopt.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "ending.h"
@@ -12,6 +15,11 @@
 
 #define LINGER_TIME	GO_SECOND
 #define LINGER_MAX	(1024 * 1024)
+/* Nothing tells that the client has got more: it is looked at so often, and so long. */
+#define LINGER_STEP	(100 * GO_MILLISECOND)
+#define LINGER_PATIENCE	(30 * GO_SECOND)
+/* Bytes that wait to be sent. More would hide from a deadline that a client reads. */
+#define UNSENT_MAX	(128 * 1024)
 
 bool server_stopping(const struct server *s)
 {
@@ -49,16 +57,34 @@ int connection_write(struct connection *c, const void *buf, size_t n, int64_t de
 	return (size_t)ret < n ? -ETIMEDOUT : 0;
 }
 
+/* All that was sent, the end too. */
+static bool client_has_all(const struct connection *c)
+{
+	int left;
+
+	return ioctl(c->fd, SIOCOUTQ, &left) || !left;
+}
+
 void connection_linger(struct connection *c)
 {
+	int64_t end = go_now() + LINGER_PATIENCE;
 	size_t left = LINGER_MAX;
 	char buf[4096];
-	ssize_t got;
 
 	shutdown(c->fd, SHUT_WR);
 	connection_read_until(c, go_now() + LINGER_TIME);
-	while (left && (got = go_read(c->fd, buf, sizeof(buf))) > 0)
-		left -= (size_t)got < left ? (size_t)got : left;
+	while (left && go_now() < end) {
+		ssize_t got = go_read(c->fd, buf, sizeof(buf));
+
+		if (got > 0) {
+			left -= (size_t)got < left ? (size_t)got : left;
+			continue;
+		}
+		if (got != -ETIMEDOUT || client_has_all(c))
+			break;
+		/* also while the server stops: it waits for what is being sent */
+		go_set_read_deadline(c->fd, go_now() + LINGER_STEP);
+	}
 }
 
 static void connection_add(struct connection *c)
@@ -103,12 +129,15 @@ static void connection_serve(void *arg)
 static int connection_start(struct server *s, int fd)
 {
 	struct connection *c = calloc(1, s->size);
-	int ret;
+	int ret, one = 1, unsent = UNSENT_MAX;
 
 	if (!c)
 		return -ENOMEM;
 	c->server = s;
 	c->fd = fd;
+	/* a peer that has vanished without a word is found out */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	go_waitgroup_add(&s->serving, 1);
 	ret = go_spawn(connection_serve, c);
 	if (ret) {

@@ -89,7 +89,9 @@ int connection_write(struct connection *c, const void *buf, size_t n, int64_t de
  * @c: the connection
  *
  * What the client has sent and nobody read would have the kernel reset it, and what is
- * under way would be lost. So it is read, for a second or a MiB at most.
+ * under way would be lost. So it is read until the client ends: for a MiB at most, and
+ * for a second, or 30 while the client has not got all. When the server stops it is over
+ * as soon as the client has.
  */
 void connection_linger(struct connection *c);
 

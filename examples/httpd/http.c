@@ -72,7 +72,7 @@ static int skip_body(struct client *c, struct request *req)
 {
 	off_t left = req->body;
 	int64_t deadline = go_now() + REQUEST_TIME;
-	ssize_t ret;
+	int ret;
 
 	if (left && req->wants_continue) {
 		ret = reply_continue(c->connection.fd);
@@ -84,14 +84,22 @@ static int skip_body(struct client *c, struct request *req)
 
 		used(c, n);
 		left -= n;
-		ret = left ? read_more(c, deadline) : 1;
-		if (ret <= 0)
-			return ret ?: -ECONNRESET;
+		if (left && read_more(c, deadline) <= 0)
+			return -ESHUTDOWN;
 	}
 	return 0;
 }
 
-/* Returns 0 if the connection can carry another request. */
+static int refuse(struct client *c, struct request *req, int status)
+{
+	req->keep_alive = false;
+	return reply_status(c->connection.fd, status, req) ?: -EPROTO;
+}
+
+/*
+ * Returns 0 if the connection can carry another request; -EPROTO or -ESHUTDOWN if it
+ * ends, but the client has yet to get what was sent; or what came of writing, negated.
+ */
 static int serve_request(struct client *c)
 {
 	struct http_server *s = (struct http_server *)c->connection.server;
@@ -99,12 +107,12 @@ static int serve_request(struct client *c)
 	ssize_t ret = read_request(c, &req);
 
 	if (!ret)
-		return -ECONNRESET;
+		return -ESHUTDOWN;
 	if (ret < 0)
-		return reply_status(c->connection.fd, -ret, NULL) ?: -EPROTO;
+		return refuse(c, &req, -ret);
 	used(c, ret);
 	if (req.body > BODY_MAX)
-		return reply_status(c->connection.fd, 413, NULL) ?: -EPROTO;
+		return refuse(c, &req, 413);
 	ret = skip_body(c, &req);
 	if (ret)
 		return ret;
@@ -124,7 +132,7 @@ static void serve(struct connection *connection)
 	do
 		ret = serve_request(c);
 	while (!ret);
-	if (ret == -EPROTO)
+	if (ret == -EPROTO || ret == -ESHUTDOWN)
 		connection_linger(connection);
 }
 

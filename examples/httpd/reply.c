@@ -28,6 +28,8 @@
 /* A client may take so long for so many bytes. */
 #define PATIENCE	(30 * GO_SECOND)
 #define PIECE		(256 * 1024)
+/* To open a file between what others rename: few of the tries fail. */
+#define OPEN_TRIES	100
 
 /* The head of a reply, and the file's bytes if they are few. */
 struct reply {
@@ -130,7 +132,7 @@ static void begin(struct reply *r, int status, const struct request *req)
 	r->n = 0;
 	add(r, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status),
 	    date_now());
-	if (!req || !req->keep_alive)
+	if (!req->keep_alive)
 		add(r, "Connection: close\r\n");
 	else if (req->http_1_0)
 		add(r, "Connection: keep-alive\r\n");
@@ -154,7 +156,7 @@ static int send_all(int fd, const char *buf, size_t n, int flags)
 static int send_text(int fd, struct reply *r, const char *text,
 		     const struct request *req)
 {
-	bool head_only = req && req->method == METHOD_HEAD;
+	bool head_only = req->method == METHOD_HEAD;
 
 	add(r, "Content-Type: text/plain; charset=utf-8\r\n"
 	       "Content-Length: %zu\r\n\r\n%s",
@@ -202,42 +204,49 @@ static int status_of(int error)
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
+	case EAGAIN:	/* something was renamed each time that ".." was followed */
 		return 503;
 	default:
 		return 500;
 	}
 }
 
-/* Without waiting for who opens the other end of a FIFO. */
+/*
+ * Without waiting for who opens the other end of a FIFO. Where ".." leads is not sure if
+ * anything is renamed meanwhile, anywhere: that is tried again.
+ */
 static int open_beneath(int root, const char *path)
 {
 	struct open_how how = {
 		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
-	int fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	int fd, tries = OPEN_TRIES;
 
+	do
+		fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN && --tries);
 	return fd < 0 ? -errno : fd;
 }
 
 /* Returns the file, a folder's index.html if @path is one; or the status, negated. */
 static int open_file(int root, const char *path, struct stat *st)
 {
+	char index[PATH_SIZE + sizeof("index.html")];
 	size_t n = strlen(path);
-	int file = open_beneath(root, n ? path : "."), index;
+	int file = open_beneath(root, n ? path : ".");
 
 	if (file < 0)
 		return -status_of(-file);
 	if (!fstat(file, st) && S_ISDIR(st->st_mode)) {
-		if (n && path[n - 1] != '/') {
-			close(file);
-			return -301;
-		}
-		index = open_beneath(file, "index.html");
 		close(file);
-		if (index < 0)
-			return -status_of(-index);
-		file = index;
+		if (n && path[n - 1] != '/')
+			return -301;
+		/* from the root, beneath which a link may lead anywhere */
+		snprintf(index, sizeof(index), "%sindex.html", path);
+		file = open_beneath(root, index);
+		if (file < 0)
+			return -status_of(-file);
 		fstat(file, st);
 	}
 	if (S_ISREG(st->st_mode))

@@ -28,7 +28,7 @@ int reply_continue(int fd);
  * reply_status() - answer with no more than a status
  * @fd: the connection
  * @status: such as 404
- * @req: the request, or NULL if it was not understood: the connection ends
+ * @req: the request; of one that was not understood no more than @method and @keep_alive
  *
  * Return: as reply_file().
  */

@@ -19,6 +19,13 @@ struct text {
 	size_t n;
 };
 
+/* Fields that are not told of, but matter when all have been read. */
+struct seen {
+	int hosts;
+	bool closes;
+	bool tags;
+};
+
 static bool is(struct text t, const char *word)
 {
 	return t.n == strlen(word) && !strncasecmp(t.s, word, t.n);
@@ -143,9 +150,11 @@ static int parse_request_line(struct request *req, struct text line)
 		req->method = METHOD_HEAD;
 	else
 		req->method = METHOD_OTHER;
-	if (line.n != 8 || memcmp(line.s, "HTTP/", 5))
+	if (line.n != 8 || memcmp(line.s, "HTTP/", 5) || line.s[6] != '.' ||
+	    !isdigit((unsigned char)line.s[5]) || !isdigit((unsigned char)line.s[7]))
 		return -400;
-	if (memcmp(line.s + 5, "1.", 2))
+	/* 1.2, if there were one, would be answered as 1.1 is */
+	if (line.s[5] != '1')
 		return -505;
 	req->http_1_0 = line.s[7] == '0';
 	req->keep_alive = !req->http_1_0;
@@ -171,16 +180,25 @@ static void parse_range(struct request *req, struct text value)
 	req->ranged = true;
 }
 
-/* -1 if it is none */
+/* -1 if it is none; of the three forms that there are, old clients send the others */
 static time_t date_of(struct text value)
 {
+	static const char *const forms[] = {
+		"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+		"%a %b %e %H:%M:%S %Y",
+	};
 	char date[64];
-	struct tm tm = {};
+	size_t i;
 
 	snprintf(date, sizeof(date), "%.*s", (int)value.n, value.s);
-	if (!strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-		return -1;
-	return timegm(&tm);
+	for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		struct tm tm = {};
+		char *end = strptime(date, forms[i], &tm);
+
+		if (end && !*end)
+			return timegm(&tm);
+	}
+	return -1;
 }
 
 /* It may be a tag as well, which is of no version that this server knows. */
@@ -190,13 +208,13 @@ static void parse_if_range(struct request *req, struct text value)
 	req->version = date_of(value);
 }
 
-static void parse_connection(struct request *req, struct text value)
+static void parse_connection(struct request *req, struct text value, bool *closes)
 {
 	while (value.n) {
 		struct text option = trim(cut(&value, ','));
 
 		if (is(option, "close"))
-			req->keep_alive = false;
+			*closes = true;
 		else if (is(option, "keep-alive"))
 			req->keep_alive = true;
 	}
@@ -212,7 +230,7 @@ static int parse_length(struct request *req, struct text value)
 	return 0;
 }
 
-static int parse_field(struct request *req, struct text line, int *hosts)
+static int parse_field(struct request *req, struct text line, struct seen *seen)
 {
 	struct text name, value;
 
@@ -224,9 +242,9 @@ static int parse_field(struct request *req, struct text line, int *hosts)
 	    memchr(value.s, '\r', value.n))
 		return -400;
 	if (is(name, "Host"))
-		++*hosts;
+		seen->hosts++;
 	else if (is(name, "Connection"))
-		parse_connection(req, value);
+		parse_connection(req, value, &seen->closes);
 	else if (is(name, "Content-Length"))
 		return parse_length(req, value);
 	else if (is(name, "Transfer-Encoding"))
@@ -235,11 +253,27 @@ static int parse_field(struct request *req, struct text line, int *hosts)
 		parse_range(req, value);
 	else if (is(name, "If-Modified-Since"))
 		req->since = date_of(value);
+	else if (is(name, "If-None-Match"))
+		seen->tags = true;
 	else if (is(name, "If-Range"))
 		parse_if_range(req, value);
 	else if (is(name, "Expect"))
 		req->wants_continue = !req->http_1_0 && is(value, "100-continue");
 	return 0;
+}
+
+/* What one field, or the method, says of another. */
+static void settle(struct request *req, const struct seen *seen)
+{
+	if (req->body < 0)
+		req->body = 0;
+	if (seen->closes)
+		req->keep_alive = false;
+	/* the client has another version: no file has one of its tags */
+	if (seen->tags)
+		req->since = -1;
+	if (req->method != METHOD_GET)
+		req->ranged = false;
 }
 
 /* The length of what ends with an empty line, or 0. */
@@ -261,8 +295,12 @@ ssize_t request_parse(struct request *req, const char *buf, size_t n)
 {
 	size_t blank = 0, length;
 	struct text head, line;
-	int hosts = 0, ret;
+	struct seen seen = {};
+	int ret;
 
+	memset(req, 0, sizeof(*req));
+	req->body = -1;
+	req->since = -1;
 	/* some clients end a body with an empty line that does not count */
 	while (blank < n && (buf[blank] == '\r' || buf[blank] == '\n'))
 		blank++;
@@ -270,17 +308,13 @@ ssize_t request_parse(struct request *req, const char *buf, size_t n)
 	if (!length)
 		return 0;
 	head = (struct text){ buf + blank, length };
-	memset(req, 0, sizeof(*req));
-	req->body = -1;
-	req->since = -1;
 	ret = parse_request_line(req, cut_line(&head));
 	while (!ret && (line = cut_line(&head)).n)
-		ret = parse_field(req, line, &hosts);
-	if (!ret && hosts != 1 && !(req->http_1_0 && !hosts))
+		ret = parse_field(req, line, &seen);
+	if (!ret && seen.hosts != 1 && !(req->http_1_0 && !seen.hosts))
 		ret = -400;
 	if (ret)
 		return ret;
-	if (req->body < 0)
-		req->body = 0;
+	settle(req, &seen);
 	return blank + length;
 }

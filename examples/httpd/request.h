@@ -45,7 +45,8 @@ struct request {
  * @n: its length in bytes
  *
  * Return: the length of the head in bytes; 0 if it is not complete; or the status of the
- * reply, negated: -400, -414, -501, -505. Then nothing may follow on the connection.
+ * reply, negated: -400, -414, -501, -505. Then nothing may follow on the connection, and
+ * of @req only the method is of use, which is METHOD_GET until it is known.
  */
 ssize_t request_parse(struct request *req, const char *buf, size_t n);
 

@@ -66,21 +66,56 @@ kv_bytes() {
 	redis-cli -p "$port" --raw get bytes 2>>"$out" | head -c -1 |
 		cmp - "$work/value" >>"$out"
 	result $? 'kv: five million bytes, any'
+	kv_unread
 	# shellcheck disable=SC2046 # many
 	says 'more than fits into a reply' 'ERR a reply that is too long' \
 		mget $(printf 'bytes %.0s' {1..20})
 	says 'they are replaced' OK set bytes ''
 }
 
-# sent NAME PATTERN COUNT BYTES: so many lines of what is sent back match
+kv_unread() {
+	exec 3<>"/dev/tcp/127.0.0.1/$port"
+	printf 'GET bytes\r\nQUIT\r\n' >&3
+	read -r -t 20 <&3
+	printf 'PING\r\n' >&3
+	timeout 20 cat <&3 2>"$out" >"$work/rest" &&
+		head -c 5000000 "$work/rest" | cmp - "$work/value" >"$out"
+	result $? 'kv: more after the last request: the replies come whole'
+	exec 3<&-
+}
+
+# Two values for all of a hundred keys take turns: the first and the last have the same.
+kv_at_once() {
+	local i value writing
+	for value in a b; do
+		printf '*201\r\n$4\r\nMSET\r\n'
+		for i in {100..199}; do
+			printf '$3\r\n%s\r\n$1\r\n%s\r\n' "$i" $value
+		done
+	done >"$work/writes"
+	while cat "$work/writes"; do :; done 2>/dev/null |
+		nc 127.0.0.1 "$port" >"$work/written" &
+	writing=$!
+	awaits 'they are set' test -s "$work/written"
+	{ yes 'MGET 100 199' | head -n 20000; echo QUIT; } |
+		timeout 20 nc 127.0.0.1 "$port" | grep '^[ab].$' |
+		paste -d' ' - - >"$work/pairs"
+	kill "$writing"
+	wait "$writing" 2>/dev/null
+	[ "$(grep -c '^\(.\). \1.$' "$work/pairs")" = 20000 ]
+	result $? 'kv: several are set and got at once' "$(sort "$work/pairs" | uniq -c)"
+	# shellcheck disable=SC2046 # many
+	says '... and are removed' 100 del $(seq 100 199)
+}
+
+# sent NAME PATTERN COUNT BYTES: so many lines of what is sent back match, to the end
 sent() {
 	local name=$1 pattern=$2 count=$3
 	exec 3<>"/dev/tcp/127.0.0.1/$port"
 	printf '%b' "$4" >&3
-	timeout 20 cat <&3 >"$out"
-	exec 3<&-
-	[ "$(grep -a -c "$pattern" "$out")" = "$count" ]
+	timeout 20 cat <&3 >"$out" 2>&1 && [ "$(grep -a -c "$pattern" "$out")" = "$count" ]
 	result $? "kv: $name"
+	exec 3<&-
 }
 
 kv_protocol() {
@@ -110,14 +145,39 @@ kv_load() {
 	says 'all are removed' OK flushall
 }
 
+# of the processor's time, which it has had
+kv_ticks() {
+	awk '{ print $14 + $15 }' "/proc/$kv/stat"
+}
+
+kv_many_expire() {
+	local ticks keys
+	redis-benchmark -p "$port" -q -P 64 -n 200000 -r 1000000 \
+		set later:__rand_int__ v ex 1000 >"$out" 2>&1
+	keys=$(redis-cli -p "$port" dbsize)
+	ticks=$(kv_ticks)
+	sleep 2
+	ticks=$(($(kv_ticks) - ticks))
+	[ "$keys" -gt 100000 ] && [ $ticks -lt 10 ]
+	result $? 'kv: many keys that expire later are no work' \
+		"$keys keys, $ticks ticks in 2 s"
+	redis-benchmark -p "$port" -q -P 64 -n 10000 -r 1000000 \
+		set soon:__rand_int__ v px 50 >"$out" 2>&1
+	awaits 'those that expire before them are removed' kv_has "$keys"
+	result $? 'kv: ... and those before them are removed'
+	says 'all are removed, also those' OK flushall
+}
+
 server kv
 kv=$pid
 kv_commands
 kv_expiry
+kv_at_once
 kv_bytes
 before=$(descriptors "$kv")
 kv_protocol
 kv_load
+kv_many_expire
 awaits 'kv keeps no descriptors' has_descriptors "$kv" "$before"
 result $? 'kv: keeps no descriptor of a connection that has ended'
 exec 3<>"/dev/tcp/127.0.0.1/$port"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* They do what Redis' do: https://redis.io/docs/latest/commands/ */
+/*
+ * They do what Redis' do: https://redis.io/docs/latest/commands/. But of those that are
+ * about several keys only MGET and MSET see or set all at once.
+ */
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -69,38 +72,37 @@ static void ping(struct call *c)
 		resp_bulk(c->replies, c->argv[1].s, c->argv[1].n);
 }
 
-static void get_one(struct call *c, struct resp_string key)
+static void reply_value(struct call *c, struct value *v)
 {
-	struct value *v = store_get(c->store, key);
-
-	if (!v) {
+	if (v)
+		resp_bulk(c->replies, v->s, v->n);
+	else
 		resp_nil(c->replies);
-		return;
-	}
-	resp_bulk(c->replies, v->s, v->n);
 	value_put(v);
 }
 
 static void get(struct call *c)
 {
-	get_one(c, c->argv[1]);
+	reply_value(c, store_get(c->store, c->argv[1]));
 }
 
 /* A short request can ask for the same long value a thousand times. */
 static void mget(struct call *c)
 {
+	struct value *values[RESP_ARGS_MAX];
 	size_t begin = c->replies->n;
-	int i;
+	int i, n = c->argc - 1;
 
-	resp_array(c->replies, c->argc - 1);
-	for (i = 1; i < c->argc; i++) {
-		get_one(c, c->argv[i]);
-		if (c->replies->n - begin > RESP_REQUEST_MAX) {
-			c->replies->n = begin;
-			resp_error(c->replies, "ERR a reply that is too long");
-			return;
-		}
-	}
+	store_get_all(c->store, c->argv + 1, n, values);
+	resp_array(c->replies, n);
+	for (i = 0; i < n && c->replies->n - begin <= RESP_REQUEST_MAX; i++)
+		reply_value(c, values[i]);
+	if (c->replies->n - begin <= RESP_REQUEST_MAX)
+		return;
+	for (; i < n; i++)
+		value_put(values[i]);
+	c->replies->n = begin;
+	resp_error(c->replies, "ERR a reply that is too long");
 }
 
 static void length(struct call *c)
@@ -108,8 +110,7 @@ static void length(struct call *c)
 	struct value *v = store_get(c->store, c->argv[1]);
 
 	resp_integer(c->replies, v ? v->n : 0);
-	if (v)
-		value_put(v);
+	value_put(v);
 }
 
 /* SET key value [NX|XX] [EX seconds|PX milliseconds] */
@@ -151,20 +152,12 @@ static void set(struct call *c)
 
 static void mset(struct call *c)
 {
-	int i;
-
-	if (c->argc % 2 == 0) {
+	if (c->argc % 2 == 0)
 		resp_error(c->replies, syntax);
-		return;
-	}
-	for (i = 1; i < c->argc; i += 2) {
-		if (store_set(c->store, c->argv[i], c->argv[i + 1],
-			      STORE_FOR_EVER, STORE_ALWAYS) < 0) {
-			resp_error(c->replies, no_memory);
-			return;
-		}
-	}
-	resp_simple(c->replies, "OK");
+	else if (store_set_all(c->store, c->argv + 1, c->argc / 2))
+		resp_error(c->replies, no_memory);
+	else
+		resp_simple(c->replies, "OK");
 }
 
 static void add(struct call *c, int64_t delta)

@@ -21,7 +21,8 @@
 #define READ_SIZE	(16 * 1024)
 /* As many bytes of replies are sent before more requests are looked at. */
 #define REPLIES_MAX	(64 * 1024)
-/* A client that does not take its replies is left. */
+/* A client that does not take its replies, so many bytes in so long, is left. */
+#define PIECE		(256 * 1024)
 #define WRITE_TIME	(60 * GO_SECOND)
 
 struct kv {
@@ -67,7 +68,7 @@ static int read_more(struct client *c)
 		return -ENOMEM;
 	got = go_read(c->connection.fd, c->buf + c->n, c->size - c->n);
 	if (got <= 0)
-		return got ?: -ECONNRESET;
+		return -ESHUTDOWN;
 	c->n += got;
 	return 0;
 }
@@ -76,10 +77,13 @@ static int send_replies(struct client *c)
 {
 	struct resp_replies *r = &c->replies;
 	int ret = r->failed ? -ENOMEM : 0;
+	size_t at, n;
 
-	if (!ret && r->n)
-		ret = connection_write(&c->connection, r->buf, r->n,
+	for (at = 0; !ret && at < r->n; at += n) {
+		n = r->n - at < PIECE ? r->n - at : PIECE;
+		ret = connection_write(&c->connection, r->buf + at, n,
 				       go_now() + WRITE_TIME);
+	}
 	r->n = 0;
 	if (r->size > REPLIES_MAX) {
 		free(r->buf);
@@ -123,7 +127,8 @@ static void serve(struct connection *connection)
 	do
 		ret = read_more(c) ?: answer(c);
 	while (!ret);
-	if (ret == -EPROTO || ret == -EMSGSIZE)
+	/* it has ended, but the client has yet to get what was sent */
+	if (ret == -EPROTO || ret == -EMSGSIZE || ret == -ESHUTDOWN)
 		connection_linger(connection);
 	free(c->replies.buf);
 	free(c->buf);

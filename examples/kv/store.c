@@ -35,13 +35,14 @@ struct shard {
 	struct go_mutex lock;
 	struct entry *table;
 	struct entry *expiring;
+	int64_t earliest;		/* none of them expires before */
 } __attribute__((aligned(64)));
 
 struct store {
 	struct shard shards[SHARDS];
 };
 
-/* A key, whose shard is locked from find() to done(). */
+/* A key, whose shard is locked as long as this is used. */
 struct place {
 	struct shard *shard;
 	struct entry *entry;		/* NULL if it is not there */
@@ -52,8 +53,14 @@ struct place {
 struct store *store_make(void)
 {
 	struct store *store = aligned_alloc(64, sizeof(*store));
+	int i;
 
-	return store ? memset(store, 0, sizeof(*store)) : NULL;
+	if (!store)
+		return NULL;
+	memset(store, 0, sizeof(*store));
+	for (i = 0; i < SHARDS; i++)
+		store->shards[i].earliest = STORE_FOR_EVER;
+	return store;
 }
 
 void store_free(struct store *store)
@@ -76,7 +83,7 @@ static struct value *value_make(const char *s, size_t n)
 
 void value_put(struct value *v)
 {
-	if (!__atomic_sub_fetch(&v->users, 1, __ATOMIC_ACQ_REL))
+	if (v && !__atomic_sub_fetch(&v->users, 1, __ATOMIC_ACQ_REL))
 		free(v);
 }
 
@@ -87,6 +94,8 @@ static void set_expiry(struct shard *shard, struct entry *e, int64_t expiry)
 	e->expiry = expiry;
 	if (expiry != STORE_FOR_EVER)
 		DL_APPEND(shard->expiring, e);
+	if (expiry < shard->earliest)
+		shard->earliest = expiry;
 }
 
 static void remove_entry(struct shard *shard, struct entry *e)
@@ -97,19 +106,39 @@ static void remove_entry(struct shard *shard, struct entry *e)
 	free(e);
 }
 
-static struct place find(struct store *store, struct resp_string key)
+static struct place place_of(struct store *store, struct resp_string key)
 {
 	struct place p = { .key = key };
 
 	HASH_VALUE(key.s, key.n, p.hash);
 	/* the table's buckets go by the low bits */
 	p.shard = &store->shards[p.hash / (UINT32_MAX / SHARDS + 1)];
-	go_mutex_lock(&p.shard->lock);
-	HASH_FIND_BYHASHVALUE(hh, p.shard->table, key.s, key.n, p.hash, p.entry);
-	if (p.entry && p.entry->expiry <= go_now()) {
-		remove_entry(p.shard, p.entry);
-		p.entry = NULL;
+	return p;
+}
+
+/* The shard is locked. May find one that has expired. */
+static void look_up_any(struct place *p)
+{
+	HASH_FIND_BYHASHVALUE(hh, p->shard->table, p->key.s, p->key.n, p->hash,
+			      p->entry);
+}
+
+static void look_up(struct place *p)
+{
+	look_up_any(p);
+	if (p->entry && p->entry->expiry <= go_now()) {
+		remove_entry(p->shard, p->entry);
+		p->entry = NULL;
 	}
+}
+
+/* Locks the shard, until done(). */
+static struct place find(struct store *store, struct resp_string key)
+{
+	struct place p = place_of(store, key);
+
+	go_mutex_lock(&p.shard->lock);
+	look_up(&p);
 	return p;
 }
 
@@ -118,46 +147,63 @@ static void done(struct place *p)
 	go_mutex_unlock(&p->shard->lock);
 }
 
-/* The value is the entry's, or gone with it. */
-static int put_in(struct place *p, struct value *v, int64_t expiry)
+/* An entry without a value yet, if there is none. */
+static int add_entry(struct place *p)
 {
-	struct entry *e = p->entry;
+	struct entry *e;
 
-	if (!v)
-		return -ENOMEM;
-	if (e) {
-		value_put(e->value);
-		e->value = v;
-		set_expiry(p->shard, e, expiry);
+	if (p->entry)
 		return 0;
-	}
 	e = malloc(sizeof(*e) + p->key.n);
-	if (!e) {
-		value_put(v);
+	if (!e)
 		return -ENOMEM;
-	}
-	e->value = v;
+	e->value = NULL;
 	e->expiry = STORE_FOR_EVER;
 	e->lost = false;
 	e->n = p->key.n;
 	memcpy(e->key, p->key.s, e->n);
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, p->shard->table, e->key, e->n, p->hash, e);
 	if (e->lost) {
-		value_put(v);
 		free(e);
 		return -ENOMEM;
 	}
-	set_expiry(p->shard, e, expiry);
+	p->entry = e;
 	return 0;
+}
+
+static void set_value(struct place *p, struct value *v, int64_t expiry)
+{
+	value_put(p->entry->value);
+	p->entry->value = v;
+	set_expiry(p->shard, p->entry, expiry);
+}
+
+/* The value is the entry's, or gone with it. */
+static int put_in(struct place *p, struct value *v, int64_t expiry)
+{
+	int ret = v ? add_entry(p) : -ENOMEM;
+
+	if (ret)
+		value_put(v);
+	else
+		set_value(p, v, expiry);
+	return ret;
+}
+
+static struct value *value_of(struct place *p)
+{
+	struct value *v = p->entry ? p->entry->value : NULL;
+
+	if (v)
+		__atomic_add_fetch(&v->users, 1, __ATOMIC_RELAXED);
+	return v;
 }
 
 struct value *store_get(struct store *store, struct resp_string key)
 {
 	struct place p = find(store, key);
-	struct value *v = p.entry ? p.entry->value : NULL;
+	struct value *v = value_of(&p);
 
-	if (v)
-		__atomic_add_fetch(&v->users, 1, __ATOMIC_RELAXED);
 	done(&p);
 	return v;
 }
@@ -172,9 +218,95 @@ int store_set(struct store *store, struct resp_string key,
 	if (when == (p.entry ? STORE_IF_THERE : STORE_IF_NEW) ||
 	    when == STORE_ALWAYS)
 		ret = put_in(&p, v, expiry) ?: 1;
-	else if (v)
+	else
 		value_put(v);
 	done(&p);
+	return ret;
+}
+
+/*
+ * The shards of the keys, each once, and for all who lock several in the same order.
+ * Every @step-th string is a key. Returns a bit for each shard that is locked.
+ */
+static uint64_t lock_all(struct store *store, const struct resp_string *keys, int n,
+			 int step)
+{
+	uint64_t locked = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		locked |= 1ULL << (place_of(store, keys[i * step]).shard -
+				   store->shards);
+	for (i = 0; i < SHARDS; i++)
+		if (locked & 1ULL << i)
+			go_mutex_lock(&store->shards[i].lock);
+	return locked;
+}
+
+static void unlock_all(struct store *store, uint64_t locked)
+{
+	int i;
+
+	for (i = 0; i < SHARDS; i++)
+		if (locked & 1ULL << i)
+			go_mutex_unlock(&store->shards[i].lock);
+}
+
+void store_get_all(struct store *store, const struct resp_string *keys, int n,
+		   struct value **values)
+{
+	uint64_t locked = lock_all(store, keys, n, 1);
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct place p = place_of(store, keys[i]);
+
+		look_up(&p);
+		values[i] = value_of(&p);
+	}
+	unlock_all(store, locked);
+}
+
+/* With all in their place nothing can fail any more; before, nobody has seen a thing. */
+static int add_entries(struct store *store, const struct resp_string *pairs, int n)
+{
+	int i, ret = 0;
+
+	for (i = 0; !ret && i < n; i++) {
+		struct place p = place_of(store, pairs[2 * i]);
+
+		look_up(&p);
+		ret = add_entry(&p);
+	}
+	return ret;
+}
+
+int store_set_all(struct store *store, const struct resp_string *pairs, int n)
+{
+	struct value *values[RESP_ARGS_MAX / 2];
+	uint64_t locked;
+	int i, ret = 0;
+
+	for (i = 0; i < n; i++) {
+		values[i] = value_make(pairs[2 * i + 1].s, pairs[2 * i + 1].n);
+		if (!values[i])
+			ret = -ENOMEM;
+	}
+	locked = lock_all(store, pairs, n, 2);
+	ret = ret ?: add_entries(store, pairs, n);
+	for (i = 0; i < n; i++) {
+		struct place p = place_of(store, pairs[2 * i]);
+
+		look_up_any(&p);
+		if (!ret) {
+			set_value(&p, values[i], STORE_FOR_EVER);
+			continue;
+		}
+		if (p.entry && !p.entry->value)
+			remove_entry(p.shard, p.entry);
+		value_put(values[i]);
+	}
+	unlock_all(store, locked);
 	return ret;
 }
 
@@ -275,18 +407,29 @@ void store_clear(struct store *store)
 	}
 }
 
+static void sweep_shard(struct shard *shard, int64_t now)
+{
+	int64_t earliest = STORE_FOR_EVER;
+	struct entry *e, *next;
+
+	DL_FOREACH_SAFE(shard->expiring, e, next)
+		if (e->expiry <= now)
+			remove_entry(shard, e);
+		else if (e->expiry < earliest)
+			earliest = e->expiry;
+	shard->earliest = earliest;
+}
+
 void store_sweep(struct store *store)
 {
-	struct entry *e, *next;
 	struct shard *shard;
 	int64_t now;
 
 	for (shard = store->shards; shard < store->shards + SHARDS; shard++) {
 		go_mutex_lock(&shard->lock);
 		now = go_now();
-		DL_FOREACH_SAFE(shard->expiring, e, next)
-			if (e->expiry <= now)
-				remove_entry(shard, e);
+		if (shard->earliest <= now)
+			sweep_shard(shard, now);
 		go_mutex_unlock(&shard->lock);
 		go_yield();
 	}

@@ -35,7 +35,18 @@ void store_free(struct store *store);
  * Return: it, for value_put(); NULL if the key is not there.
  */
 struct value *store_get(struct store *store, struct resp_string key);
+/* NULL is fine */
 void value_put(struct value *v);
+
+/**
+ * store_get_all() - the values of several keys, as they are at one time
+ * @store: where
+ * @keys: which
+ * @n: how many
+ * @values: what store_get() would return of each
+ */
+void store_get_all(struct store *store, const struct resp_string *keys, int n,
+		   struct value **values);
 
 /**
  * store_set() - give a key a value
@@ -49,6 +60,16 @@ void value_put(struct value *v);
  */
 int store_set(struct store *store, struct resp_string key,
 	      struct resp_string value, int64_t expiry, enum store_when when);
+
+/**
+ * store_set_all() - give several keys their values, which do not expire, at one time
+ * @store: where
+ * @pairs: key, value, key, value, ...
+ * @n: how many keys, RESP_ARGS_MAX / 2 at most
+ *
+ * Return: 0; -ENOMEM: then none is set.
+ */
+int store_set_all(struct store *store, const struct resp_string *pairs, int n);
 
 /**
  * store_add() - add to a number

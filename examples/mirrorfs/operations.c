@@ -100,13 +100,13 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	}
 }
 
-/* Open what was found with O_PATH before. */
+/* Open what was found with O_PATH before. O_DIRECT would want an aligned buffer. */
 static int reopen(const struct node *node, int flags)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", node->fd);
-	return open(path, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
+	return open(path, (flags & ~(O_NOFOLLOW | O_DIRECT)) | O_CLOEXEC);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -67,19 +67,20 @@ static int carry(struct proxy *proxy, int from, int to, int pipe[2])
 	return n;
 }
 
-/*
- * One of the two is gone, or the proxy stops: so is the other, and sees that it has not
- * been the end.
- */
-static void reset(struct client *c)
+/* When it is closed its peer sees that it has not been the end. */
+static void reset_one(int fd)
 {
 	struct linger at_once = { .l_onoff = 1 };
 
-	setsockopt(c->connection.fd, SOL_SOCKET, SO_LINGER, &at_once,
-		   sizeof(at_once));
-	setsockopt(c->target, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	go_set_deadline(c->connection.fd, go_now());
-	go_set_deadline(c->target, go_now());
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	go_set_deadline(fd, go_now());
+}
+
+/* One of the two is gone, or the proxy stops: so is the other. */
+static void reset(struct client *c)
+{
+	reset_one(c->connection.fd);
+	reset_one(c->target);
 }
 
 /* Who opens it says so before it looks whether the proxy stops. */
@@ -135,10 +136,12 @@ static void serve(struct connection *connection)
 	if (c->target < 0) {
 		fprintf(stderr, "proxy: %s: %s\n", proxy->target,
 			strerror(-c->target));
+		reset_one(connection->fd);
 		return;
 	}
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(c->target, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(c->target, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	set_open(c, true);
 	if (server_stopping(&proxy->server))
 		reset(c);
