@@ -82,6 +82,17 @@ static struct g *guard_of(uintptr_t addr)
 	return g;
 }
 
+/* Such an address is no address, and so is not said either. */
+static bool is_protection_fault(const void *context)
+{
+#ifdef __x86_64__
+	return ((const ucontext_t *)context)->uc_mcontext.gregs[REG_TRAPNO] == 13;
+#else
+	(void)context;
+	return false;
+#endif
+}
+
 /*
  * A signal whose frame finds no room, where its handler has no SA_ONSTACK: the kernel sends
  * SIGSEGV in its place, and says no address.
@@ -92,7 +103,7 @@ static struct g *without_room(const void *context)
 	struct g *g = m ? m->g : NULL;
 	uintptr_t room = page_size + frame_size;
 
-	if (!g || !g->guarded ||
+	if (!g || !g->guarded || is_protection_fault(context) ||
 	    context_sp(context) - (uintptr_t)g->stack_lo >= room)
 		return NULL;
 	return g;

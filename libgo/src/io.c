@@ -169,9 +169,11 @@ static ssize_t io_do(int fd, const struct io *io)
 	if (unlikely(ret))
 		return ret;
 	for (;;) {
+		enum poll_kind kind = poll_kind(&op);
+
 		ret = io_attempt(&op, io);
 		if (unlikely(ret == -ENOTSOCK) && !learnt) {
-			poll_relearn(&op);
+			poll_relearn(&op, kind);
 			learnt = true;
 			continue;
 		}
@@ -576,7 +578,7 @@ int go_poll(int fd, short events, int64_t deadline)
 		if (ret)
 			break;
 		if (poll_kind(&op) == POLL_PLAIN && !learnt) {
-			poll_relearn(&op);
+			poll_relearn(&op, POLL_PLAIN);
 			learnt = true;
 			continue;
 		}

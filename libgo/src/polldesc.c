@@ -182,6 +182,28 @@ bool poll_is_nonblocking(const struct poll_op *op)
 
 /* ---- the end of a file ------------------------------------------------------------- */
 
+/* With the lock held: of the file, but not of who waits for it. */
+static void desc_forget_file(struct poll_desc *pd)
+{
+	__atomic_store_n(&pd->kind, POLL_NEW, __ATOMIC_RELAXED);
+	__atomic_store_n(&pd->nonblocking, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&pd->registered, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&pd->always, false, __ATOMIC_RELAXED);
+}
+
+/* With the lock held: those who wait look for themselves, and give the file to epoll. */
+static void desc_wake_to_look(struct poll_desc *pd, struct g_list *wake)
+{
+	int dir;
+
+	for (dir = 0; dir < POLL_DIRS; dir++) {
+		struct poll_side *side = &pd->side[dir];
+
+		__atomic_store_n(&side->seq, side->seq + 1, __ATOMIC_RELEASE);
+		poll_side_wake_all(side, 0, wake);
+	}
+}
+
 /* With the lock held: what is known of the file is forgotten. */
 static void desc_forget(struct poll_desc *pd, struct g_list *wake, int result)
 {
@@ -195,10 +217,7 @@ static void desc_forget(struct poll_desc *pd, struct g_list *wake, int result)
 			timer_stop(&side->timer);
 		__atomic_store_n(&side->deadline, 0, __ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&pd->kind, POLL_NEW, __ATOMIC_RELAXED);
-	__atomic_store_n(&pd->nonblocking, false, __ATOMIC_RELAXED);
-	__atomic_store_n(&pd->registered, false, __ATOMIC_RELAXED);
-	__atomic_store_n(&pd->always, false, __ATOMIC_RELAXED);
+	desc_forget_file(pd);
 	pd->own = false;
 }
 
@@ -349,7 +368,7 @@ int poll_close(int fd)
 	return call_end(pd, fd, state_gen(state));
 }
 
-void poll_relearn(struct poll_op *op)
+void poll_relearn(struct poll_op *op, enum poll_kind seen)
 {
 	struct poll_desc *pd = op->pd;
 	struct g_list wake;
@@ -360,8 +379,10 @@ void poll_relearn(struct poll_op *op)
 	if (wait_refused(m))
 		return;
 	lock_acquire(&pd->lock);
-	if (!poll_op_look(op))
-		desc_forget(pd, &wake, -EBADF);
+	if (!poll_op_look(op) && pd->kind == seen) {
+		desc_wake_to_look(pd, &wake);
+		desc_forget_file(pd);
+	}
 	lock_release(&pd->lock);
 	g_ready_list(m, &wake);
 	wait_exit(m);
@@ -415,19 +436,13 @@ static bool desc_for_each(desc_fn fn)
  */
 static void desc_check(struct poll_desc *pd, int fd, struct g_list *wake)
 {
-	int dir, ret;
+	int ret = netpoll_mod(fd, poll_gen(pd));
 
-	ret = netpoll_mod(fd, poll_gen(pd));
 	if (!ret)
 		return;
-	if (ret == -EBADF) {
-		desc_forget(pd, wake, ret);
-		return;
-	}
-	for (dir = 0; dir < POLL_DIRS; dir++)
-		__atomic_store_n(&pd->side[dir].seq, pd->side[dir].seq + 1,
-				 __ATOMIC_RELEASE);
-	desc_forget(pd, wake, 0);
+	if (ret != -EBADF)
+		desc_wake_to_look(pd, wake);
+	desc_forget(pd, wake, ret);
 }
 
 /* Returns whether a wait is to be looked at the next time. */

@@ -134,8 +134,11 @@ enum poll_kind poll_kind(const struct poll_op *op);
 /* Does the file say -EAGAIN by itself? Else it is to be asked first, by poll(2). */
 bool poll_is_nonblocking(const struct poll_op *op);
 
-/* The file is no socket, or is one: the number was closed with close(2), and used again. */
-void poll_relearn(struct poll_op *op);
+/*
+ * The file may not be what it was seen to be: the number was closed with close(2), and
+ * used again. Deadlines stay: they may be the new file's.
+ */
+void poll_relearn(struct poll_op *op, enum poll_kind seen);
 
 /* ---- for who makes and closes descriptors ----------------------------------------- */
 

@@ -10,12 +10,15 @@
 
 #include "report.h"
 
-/* Those that libgo makes do not wait by themselves. */
-static void await_room(int fd)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+/* A reader may be so slow. Who has a dump made may be the one who ends it all. */
+#define PATIENCE	5000	/* ms */
 
-	poll(&pfd, 1, -1);
+/* Descriptors that libgo makes do not wait by themselves. */
+static bool await_room(const struct report *r)
+{
+	struct pollfd pfd = { .fd = r->fd, .events = POLLOUT };
+
+	return !r->waits_not && poll(&pfd, 1, PATIENCE) > 0;
 }
 
 int report_flush(struct report *r)
@@ -24,13 +27,12 @@ int report_flush(struct report *r)
 
 	while (done < r->len && !r->err) {
 		ssize_t n = write(r->fd, r->buf + done, r->len - done);
+		int err = errno;
 
 		if (n >= 0)
 			done += n;
-		else if (errno == EAGAIN)
-			await_room(r->fd);
-		else if (errno != EINTR)
-			r->err = -errno;
+		else if (err != EINTR && !(err == EAGAIN && await_room(r)))
+			r->err = -err;
 	}
 	r->len = 0;
 	return r->err;

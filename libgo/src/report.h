@@ -6,6 +6,7 @@
 #ifndef REPORT_H
 #define REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,12 +14,14 @@
  * struct report - text on its way
  * @fd: where to
  * @err: the first error of write(2), negative
+ * @waits_not: text that has no room at once is lost
  * @len: bytes in @buf
  * @buf: not written yet
  */
 struct report {
 	int fd;
 	int err;
+	bool waits_not;
 	size_t len;
 	char buf[240];
 };

@@ -57,9 +57,10 @@ struct listener {
  */
 static struct {
 	pthread_mutex_t calls;		/* held over each call of the interface */
-	pthread_mutex_t list;		/* guards @first, what it leads to, and @old */
+	pthread_mutex_t list;		/* guards @first, what it leads to, and these */
 	struct listener *first;
 	struct sigaction old[SIGNALS];
+	uint64_t ignored;		/* by go_signal_ignore() */
 
 	/* guarded by @calls */
 	uint64_t changed;		/* those whose old action is in @old */
@@ -102,6 +103,12 @@ static void sender_wake(void)
 /* On any thread, and any stack; it blocks all other signals. */
 static void signal_handler(int signo)
 {
+	/* Somebody has put it back, after the end. */
+	if (!__atomic_load_n(&signals.sender_runs, __ATOMIC_ACQUIRE)) {
+		sigaction(signo, &signals.old[signo - 1], NULL);
+		raise(signo);
+		return;
+	}
 	__atomic_fetch_or(&signals.noted, signal_bit(signo), __ATOMIC_SEQ_CST);
 	sender_wake();
 }
@@ -128,11 +135,13 @@ static void sender_unblock(void)
  */
 static void signal_unheard(int signo)
 {
+	static const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction now;
 
 	sigaction(signo, NULL, &now);
 	if (now.sa_handler == signal_handler)
-		sigaction(signo, &signals.old[signo - 1], NULL);
+		sigaction(signo, signals.ignored & signal_bit(signo) ? &ignore :
+			  &signals.old[signo - 1], NULL);
 	kill(getpid(), signo);
 }
 
@@ -231,6 +240,9 @@ static void signals_set(uint64_t set, void (*action)(int))
 
 	sigfillset(&act.sa_mask);
 	pthread_mutex_lock(&signals.list);
+	signals.ignored &= ~set;
+	if (action == SIG_IGN)
+		signals.ignored |= set;
 	while ((signo = signals_next(&set))) {
 		bool first = !(signals.changed & signal_bit(signo));
 
@@ -250,6 +262,9 @@ static void signals_restore(uint64_t set)
 
 	set &= signals.changed;
 	signals.changed &= ~set;
+	pthread_mutex_lock(&signals.list);
+	signals.ignored &= ~set;
+	pthread_mutex_unlock(&signals.list);
 	while ((signo = signals_next(&set)))
 		sigaction(signo, &signals.old[signo - 1], NULL);
 }
@@ -488,6 +503,9 @@ bool signals_rest(void)
 
 void signals_forked(void)
 {
+	/* Its lock may be the parent's. */
+	pthread_mutex_init(&signals.list, NULL);
+	signals.sender_runs = false;
 	signals_restore(~0ULL);
 }
 

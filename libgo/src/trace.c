@@ -39,7 +39,7 @@ static void trace_number(struct report *r, const char *before, uint64_t n)
 /* Not by stdio: a goroutine that was stopped may have the lock of standard error. */
 static void trace_print(int64_t now)
 {
-	struct report r = { .fd = STDERR_FILENO };
+	struct report r = { .fd = STDERR_FILENO, .waits_not = true };
 	uint32_t i, n = procs();
 
 	trace_number(&r, "SCHED ", (now - trace_began) / GO_MILLISECOND);

@@ -37,11 +37,14 @@ __attribute__((noinline)) void compute_on(void)
 		asm volatile("");
 }
 
+static int computes;
+
 /* It has stopped once before, elsewhere. */
 static void compute(void *arg)
 {
 	(void)arg;
 	go_yield();
+	__atomic_store_n(&computes, 1, __ATOMIC_RELEASE);
 	compute_on();
 	_exit(2);
 }
@@ -67,6 +70,8 @@ static void start(void *arg)
 	go_spawn_opts(wait_for_ever, ch, &named);
 	go_spawn(block, NULL);
 	go_spawn(compute, NULL);
+	while (!__atomic_load_n(&computes, __ATOMIC_ACQUIRE))
+		go_sleep(GO_MILLISECOND);
 	go_sleep(20 * GO_MILLISECOND);
 	go_spawn(block, NULL);
 	all_wait();

@@ -388,7 +388,7 @@ GO_TEST(after_a_stop_nothing_arrives)
 /* As system(3) does that was called before, and returns after it. */
 GO_TEST(a_handler_that_is_put_back_is_taken_away)
 {
-	struct sigaction ours;
+	struct sigaction ours, now;
 
 	signal(SIGUSR1, old_handler);
 	chans_make(1);
@@ -406,7 +406,38 @@ GO_TEST(a_handler_that_is_put_back_is_taken_away)
 	ck_assert_int_eq(go_signal_stop(ch), 0);
 	expect_action(SIGUSR1, old_handler);
 	ck_assert_int_eq(old_calls, 1);
+
+	/* Nor does it undo what was asked for meanwhile. */
+	ck_assert_int_eq(go_signal_ignore(SIGUSR1), 0);
+	sigaction(SIGUSR1, &ours, NULL);
+	send_self(SIGUSR1);
+	do {
+		go_sleep(GO_MILLISECOND);
+		sigaction(SIGUSR1, NULL, &now);
+	} while (now.sa_handler != SIG_IGN);
+	ck_assert_int_eq(old_calls, 1);
 }
+
+static struct sigaction left_behind;
+
+static void leave_behind(void *arg)
+{
+	(void)arg;
+	chans_make(1);
+	ck_assert_int_eq(go_signal_notify(ch, SIGUSR1), 0);
+	sigaction(SIGUSR1, NULL, &left_behind);
+}
+
+START_TEST(a_handler_that_is_put_back_after_the_end_is_taken_away)
+{
+	signal(SIGUSR1, old_handler);
+	ck_assert_int_eq(go_run(leave_behind, NULL), 0);
+	sigaction(SIGUSR1, &left_behind, NULL);
+	raise(SIGUSR1);
+	ck_assert_int_eq(old_calls, 1);
+	expect_action(SIGUSR1, old_handler);
+}
+END_TEST
 
 /* ---- threads, children, the end -------------------------------------------------------------- */
 
@@ -579,6 +610,7 @@ int main(void)
 	tcase_add_go_test(tc, a_stop_waits_for_what_came_before);
 	tcase_add_go_test(tc, after_a_stop_nothing_arrives);
 	tcase_add_go_test(tc, a_handler_that_is_put_back_is_taken_away);
+	tcase_add_test(tc, a_handler_that_is_put_back_after_the_end_is_taken_away);
 	tcase_add_go_test(tc, signals_that_all_threads_block_arrive);
 	tcase_add_go_test(tc, a_stop_lets_no_blocked_signal_through);
 	tcase_add_go_test(tc, a_child_has_the_default_action_or_ignores);
