@@ -77,12 +77,15 @@ static int send_replies(struct client *c)
 {
 	struct resp_replies *r = &c->replies;
 	int ret = r->failed ? -ENOMEM : 0;
+	int64_t deadline = 0;
 	size_t at, n;
 
 	for (at = 0; !ret && at < r->n; at += n) {
 		n = r->n - at < PIECE ? r->n - at : PIECE;
-		ret = connection_write(&c->connection, r->buf + at, n,
-				       go_now() + WRITE_TIME);
+		/* When the server stops that is for all the rest. */
+		if (!deadline || !server_stopping(c->connection.server))
+			deadline = go_now() + WRITE_TIME;
+		ret = connection_write(&c->connection, r->buf + at, n, deadline);
 	}
 	r->n = 0;
 	if (r->size > REPLIES_MAX) {
