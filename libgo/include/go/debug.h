@@ -20,7 +20,8 @@
  * contains sigquit=0.
  *
  * Return: 0; -ESRCH if no runtime runs; -EAGAIN or -ENOMEM if there is no thread
- * for it; an error of write(2).
+ * for it; an error of write(2), -EAGAIN after five seconds without room where @fd does
+ * not wait.
  */
 GO_API int go_dump(int fd);
 
