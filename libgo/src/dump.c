@@ -27,6 +27,7 @@
 #include "fork.h"
 #include "futex.h"
 #include "gpool.h"
+#include "handler.h"
 #include "preempt.h"
 #include "retake.h"
 #include "thread.h"
@@ -317,9 +318,5 @@ void quit_start(void)
 
 void quit_stop(void)
 {
-	struct sigaction now;
-
-	sigaction(SIGQUIT, NULL, &now);
-	if (now.sa_handler == quit_handler)
-		sigaction(SIGQUIT, &before, NULL);
+	handler_leave(SIGQUIT, quit_handler, &before);
 }

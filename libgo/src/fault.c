@@ -23,6 +23,7 @@
 
 #include "backtrace.h"
 #include "fault.h"
+#include "handler.h"
 #include "stack.h"
 
 #define FAULT_STACK_SIZE	(32 << 10)
@@ -71,13 +72,13 @@ static uintptr_t context_sp(const void *context)
 #endif
 }
 
-/* The goroutine whose guard is at an address, if it is the one that runs. */
-static struct g *guard_of(uintptr_t addr)
+/* The goroutine that runs, if it has a guard and an address is in its stack's first bytes. */
+static struct g *at_end_of(uintptr_t addr, uintptr_t bytes)
 {
 	struct m *m = m_self();
 	struct g *g = m ? m->g : NULL;
 
-	if (!g || !g->guarded || addr - (uintptr_t)g->stack_lo >= page_size)
+	if (!g || !g->guarded || addr - (uintptr_t)g->stack_lo >= bytes)
 		return NULL;
 	return g;
 }
@@ -99,14 +100,9 @@ static bool is_protection_fault(const void *context)
  */
 static struct g *without_room(const void *context)
 {
-	struct m *m = m_self();
-	struct g *g = m ? m->g : NULL;
-	uintptr_t room = page_size + frame_size;
-
-	if (!g || !g->guarded || is_protection_fault(context) ||
-	    context_sp(context) - (uintptr_t)g->stack_lo >= room)
+	if (is_protection_fault(context))
 		return NULL;
-	return g;
+	return at_end_of(context_sp(context), page_size + frame_size);
 }
 
 /* Have it end the program: it faults again, but for what the kernel alone has sent. */
@@ -143,7 +139,7 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 		if (catcher)
 			siglongjmp(*catcher, 1);
 		g = info->si_code == SI_KERNEL ? without_room(context) :
-			guard_of((uintptr_t)info->si_addr);
+			at_end_of((uintptr_t)info->si_addr, page_size);
 	}
 	if (!g) {
 		pass_on(sig, info, context);
@@ -169,12 +165,7 @@ void fault_start(void)
 
 void fault_stop(void)
 {
-	struct sigaction now;
-
-	/* The program may have put its own in place of it meanwhile. */
-	sigaction(SIGSEGV, NULL, &now);
-	if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == fault_handler)
-		sigaction(SIGSEGV, &before, NULL);
+	handler_leave(SIGSEGV, fault_handler, &before);
 }
 
 /*

@@ -25,6 +25,7 @@
 
 #include "bound.h"
 #include "globq.h"
+#include "handler.h"
 #include "m.h"
 #include "preempt.h"
 #include "proc.h"
@@ -110,12 +111,7 @@ int preempt_start(void)
 
 void preempt_stop(void)
 {
-	struct sigaction now;
-
-	/* The program may have put its own in place of it meanwhile. */
-	sigaction(PREEMPT_SIGNAL, NULL, &now);
-	if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == preempt_handler)
-		sigaction(PREEMPT_SIGNAL, &before, NULL);
+	handler_leave(PREEMPT_SIGNAL, preempt_handler, &before);
 }
 
 static void preempt_mask(int how, sigset_t *old)

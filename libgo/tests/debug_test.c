@@ -100,11 +100,6 @@ static void ck_said_of(const char *name, const char *text)
 		      section);
 }
 
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
 /* ---- overflows ---------------------------------------------------------------- */
 
 int go_deeper(volatile char *above);

@@ -180,11 +180,6 @@ static pthread_t thread;
 static bool ready;
 static int end;
 
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
 static void begin_thread(void *(*fn)(void *arg))
 {
 	ck_assert_int_eq(pthread_create(&thread, NULL, fn, NULL), 0);
@@ -311,13 +306,13 @@ static void *use_file(void *arg)
 /* It is there before and after, so nobody is told that it is closed. */
 START_TEST(a_plain_thread_uses_its_file)
 {
-	int file[2];
+	int file[2], i;
 
 	ck_assert_int_eq(pipe(file), 0);
 	store(stop, false);
 	ck_assert_int_eq(pthread_create(&thread, NULL, use_file, file), 0);
 	wait_until(load(ready));
-	for (end = 0; end < USED_ENDS; end++)
+	for (i = 0; i < USED_ENDS; i++)
 		run_after_another(nothing, NULL);
 	store(stop, true);
 	pthread_join(thread, NULL);

@@ -61,7 +61,7 @@ static int no_error(void *arg)
 	return 0;
 }
 
-static void nothing(void *arg)
+static void count_call(void *arg)
 {
 	add(calls, 1);
 	(void)arg;
@@ -118,8 +118,8 @@ static void call_the_rest(void)
 	int64_t now = go_now();
 	struct go_stats st;
 
-	child_expect(go_run(nothing, NULL) == -ESRCH);
-	child_expect(go_spawn(nothing, NULL) == -ESRCH);
+	child_expect(go_run(count_call, NULL) == -ESRCH);
+	child_expect(go_spawn(count_call, NULL) == -ESRCH);
 	child_expect(go_gomaxprocs(0) == -ESRCH);
 	child_expect(go_stats_read(&st) == -ESRCH);
 	child_expect(go_num_goroutine() == 0);
@@ -128,7 +128,7 @@ static void call_the_rest(void)
 	go_sleep(GO_MICROSECOND);
 	child_expect(go_now() > now);
 	child_expect(!go_after(1));
-	child_expect(!go_timer_start(1, nothing, NULL));
+	child_expect(!go_timer_start(1, count_call, NULL));
 	child_expect(go_timer_stop(timer) == 0);
 	go_timer_free(timer);
 	child_expect(go_waitgroup_add(&wg, -1) == -ESRCH);
@@ -149,7 +149,7 @@ static void call_sync(void)
 	child_expect(go_mutex_lock_until(&free_one, go_now()) == -ESRCH);
 	child_expect(go_cond_wait(&cond, &free_one) == -ESRCH);
 	child_expect(go_mutex_unlock(&free_one) == 0);
-	go_once_do(&once, nothing, NULL);
+	go_once_do(&once, count_call, NULL);
 	child_expect(once.done);
 	/* Somebody waits for what this has. */
 	child_expect(!go_mutex_trylock(&mu));
@@ -230,7 +230,7 @@ static void make_sync(void)
 	go_spawn(lock_mu, NULL);
 	ctx = go_context_with_timeout(go_context_background(), 60 * GO_SECOND);
 	ticker = go_ticker_start(GO_MILLISECOND);
-	timer = go_timer_start(60 * GO_SECOND, nothing, NULL);
+	timer = go_timer_start(60 * GO_SECOND, count_call, NULL);
 	wait_until(load(mu.waiters.first));
 }
 
@@ -396,8 +396,8 @@ static void run_in_child(void)
 
 	if (!pid) {
 		child_begin();
-		child_expect(go_run(nothing, NULL) == 0);
-		child_expect(go_run(nothing, NULL) == 0);
+		child_expect(go_run(count_call, NULL) == 0);
+		child_expect(go_run(count_call, NULL) == 0);
 		_exit(calls);
 	}
 	ck_assert_int_eq(status_of(pid), 2);
@@ -406,7 +406,7 @@ static void run_in_child(void)
 START_TEST(a_child_may_start_a_runtime_if_none_ran)
 {
 	run_in_child();
-	ck_assert_int_eq(go_run(nothing, NULL), 0);
+	ck_assert_int_eq(go_run(count_call, NULL), 0);
 	calls = 0;
 	run_in_child();
 }

@@ -645,8 +645,8 @@ static void write_later(void *arg)
 	go_waitgroup_done(&wg);
 }
 
-/* So it is where what it was before could not be waited for, or takes other calls. */
-GO_TEST(a_file_that_was_closed_behind_our_back_becomes_a_socket)
+/* The number is known as a file's. */
+static void make_file_a_socket(void)
 {
 	char c;
 
@@ -656,6 +656,12 @@ GO_TEST(a_file_that_was_closed_behind_our_back_becomes_a_socket)
 	ck_assert_int_eq(close(NUMBER), 0);
 	socketpair_make(SOCK_STREAM, 0);
 	have_number();
+}
+
+/* So it is where what it was before could not be waited for, or takes other calls. */
+GO_TEST(a_file_that_was_closed_behind_our_back_becomes_a_socket)
+{
+	make_file_a_socket();
 	go_waitgroup_add(&wg, 1);
 	go_spawn(write_later, NULL);
 	ck_assert_int_eq(go_poll(NUMBER, POLLIN, go_now() + GO_SECOND), POLLIN);
@@ -664,12 +670,7 @@ GO_TEST(a_file_that_was_closed_behind_our_back_becomes_a_socket)
 	close_peer();
 
 	/* A deadline is the new one's. */
-	fds[0] = open_exe();
-	have_number();
-	ck_assert_int_eq(go_read(NUMBER, &c, 1), 1);
-	ck_assert_int_eq(close(NUMBER), 0);
-	socketpair_make(SOCK_STREAM, 0);
-	have_number();
+	make_file_a_socket();
 	ck_assert_int_eq(go_set_deadline(NUMBER, go_now() + 5 * GO_MILLISECOND), 0);
 	ck_assert_int_eq(go_poll(NUMBER, POLLIN, INT64_MAX), -ETIMEDOUT);
 	close_both();
@@ -679,14 +680,8 @@ GO_TEST(a_lost_peer_behind_our_back_is_an_error_not_a_signal)
 {
 	int file = open_exe(), pipes[2];
 	struct iovec iov = { "x", 1 };
-	char c;
 
-	fds[0] = open_exe();
-	have_number();
-	ck_assert_int_eq(go_read(NUMBER, &c, 1), 1);
-	ck_assert_int_eq(close(NUMBER), 0);
-	socketpair_make(SOCK_STREAM, 0);
-	have_number();
+	make_file_a_socket();
 	close_peer();
 	errno = EXDEV;
 	ck_assert_int_eq(go_write(NUMBER, "x", 1), -EPIPE);
@@ -1300,11 +1295,6 @@ static void leave_one_who_waits(void *arg)
 	}
 	go_spawn(wait_for_pid, (void *)(intptr_t)*pid);
 	wait_until(waiters() == 1);
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
 }
 
 static int descriptors(void)

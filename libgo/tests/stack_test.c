@@ -385,11 +385,6 @@ START_TEST(a_promise_is_kept_while_memory_is_given_back)
 }
 END_TEST
 
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
 static int next_descriptor(void)
 {
 	int fd = dup(0);

@@ -13,7 +13,7 @@
 
 static int ran, result;
 
-static void nothing(void *arg)
+static void count_run(void *arg)
 {
 	(void)arg;
 	ran++;
@@ -22,7 +22,7 @@ static void nothing(void *arg)
 static void run_again(void *arg)
 {
 	(void)arg;
-	result = go_run(nothing, NULL);
+	result = go_run(count_run, NULL);
 }
 
 START_TEST(a_goroutine_can_not_start_a_runtime)
@@ -36,7 +36,7 @@ END_TEST
 static void *run_in_thread(void *arg)
 {
 	(void)arg;
-	result = go_run(nothing, NULL);
+	result = go_run(count_run, NULL);
 	return NULL;
 }
 
@@ -53,7 +53,7 @@ START_TEST(there_is_one_runtime_at_a_time)
 {
 	ck_assert_int_eq(go_run(start_thread, NULL), 0);
 	ck_assert_int_eq(result, -EBUSY);
-	ck_assert_int_eq(go_run(nothing, NULL), 0);
+	ck_assert_int_eq(go_run(count_run, NULL), 0);
 	ck_assert_int_eq(ran, 1);
 }
 END_TEST
@@ -63,7 +63,7 @@ START_TEST(without_a_runtime_calls_fail)
 	struct go_stats st;
 
 	ck_assert_int_eq(go_run(NULL, NULL), -EINVAL);
-	ck_assert_int_eq(go_spawn(nothing, NULL), -ESRCH);
+	ck_assert_int_eq(go_spawn(count_run, NULL), -ESRCH);
 	ck_assert_int_eq(go_gomaxprocs(0), -ESRCH);
 	ck_assert_int_eq(go_stats_read(&st), -ESRCH);
 	ck_assert_uint_eq(go_num_goroutine(), 0);
@@ -75,7 +75,7 @@ START_TEST(runtimes_one_after_the_other)
 	int i;
 
 	for (i = 0; i < 50; i++)
-		ck_assert_int_eq(go_run(nothing, NULL), 0);
+		ck_assert_int_eq(go_run(count_run, NULL), 0);
 	ck_assert_int_eq(ran, 50);
 }
 END_TEST
@@ -119,7 +119,7 @@ START_TEST(bad_settings_are_refused)
 
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		setenv(bad[i][0], bad[i][1], 1);
-		ck_assert_int_eq(go_run(nothing, NULL), -EINVAL);
+		ck_assert_int_eq(go_run(count_run, NULL), -EINVAL);
 		unsetenv(bad[i][0]);
 	}
 	ck_assert_int_eq(ran, 0);

@@ -68,6 +68,11 @@ static inline void run_after_another(go_fn fn, void *arg)
 	ck_assert_int_eq(ret, 0);
 }
 
+static inline void nothing(void *arg)
+{
+	(void)arg;
+}
+
 /* Let other goroutines run until a condition holds; the test's limit ends it. */
 #define wait_until(condition)						\
 	do {								\
