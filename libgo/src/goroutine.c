@@ -247,17 +247,6 @@ int go_spawn(go_fn fn, void *arg)
 	return go_spawn_opts(fn, arg, NULL);
 }
 
-void go_yield(void)
-{
-	struct m *m = m_self();
-
-	if (!m) {
-		sched_yield();
-		return;
-	}
-	critical_exit(g_yield(critical_enter(m)));
-}
-
 /* What comes before the end of a goroutine. Returns the M, in a critical section. */
 static struct m *end_begin(void)
 {
@@ -278,20 +267,35 @@ void go_exit(void)
 	g_end(end_begin());
 }
 
-__attribute__((used)) struct g_pair g_main(struct g *prev)
-{
-	struct m *m = switched(prev);
-	struct g *g, *next;
+static_assert(offsetof(struct g, sp) == 0 && offsetof(struct g, fn) == 8 &&
+	      offsetof(struct g, arg) == 16, "arch/ knows them");
 
-	do {
-		g = m->g;
-		*m->errno_loc = 0;
-		critical_exit(m);
-		g->fn(g->arg);
-		m = end_begin();
-		next = g_end_or_next(m);
-	} while (!next);
-	return (struct g_pair){ .prev = g, .next = next };
+/* Its function is called next. */
+static inline struct g_pair begin(struct m *m)
+{
+	struct g_pair pair = { .next = m->g };
+
+	*m->errno_loc = 0;
+	critical_exit(m);
+	return pair;
+}
+
+__attribute__((used)) struct g_pair g_first(struct g *prev)
+{
+	return begin(switched(prev));
+}
+
+__attribute__((used)) struct g_pair g_last(void)
+{
+	struct m *m = end_begin();
+	struct g_pair pair = { .prev = m->g };
+
+	pair.next = g_end_or_next(m);
+	if (!pair.next)
+		return begin(m);
+	if (runq_is_long(m_p(m)))
+		pair.prev = (struct g *)((uintptr_t)pair.prev + PREV_OF_MANY);
+	return pair;
 }
 
 uint64_t go_id(void)

@@ -185,6 +185,15 @@ static inline bool runq_ring_empty(const struct p *p)
 	return __atomic_load_n(&w->runq_head, __ATOMIC_RELAXED) == w->runq_tail;
 }
 
+/* Owner only: do many wait there? */
+static inline bool runq_is_long(const struct p *p)
+{
+	const struct kgo_p *w = p->words;
+
+	return w->runq_tail - __atomic_load_n(&w->runq_head, __ATOMIC_RELAXED) >
+	       RUNQ_LONG;
+}
+
 static inline bool runq_empty(const struct p *p)
 {
 	const struct kgo_p *w = p->words;

@@ -59,8 +59,10 @@ enum wait_reason {
 
 /**
  * struct g - a goroutine, or the scheduler's own context of an M (g0)
- * @sp: stack pointer while it does not run, NULL until it has run first; g_switch()
- *	has it at offset 0
+ * @sp: stack pointer while it does not run, NULL until it has run first; in arch/ at
+ *	offset 0
+ * @fn: what it runs; at offset 8
+ * @arg: its argument; at offset 16
  * @link: in the global queue, or in a struct g_list
  * @status: enum g_status
  * @err: errno while it does not run
@@ -79,8 +81,6 @@ enum wait_reason {
  * @stack: the stack, NULL if it has none yet
  * @stack_lo: lowest address of the stack
  * @id: its number
- * @fn: what it runs
- * @arg: its argument
  * @name: for reports, may be NULL
  * @batch_next: the next batch in the pool, of the first of one (gpool.c)
  * @batch_tail: the last of that batch
@@ -88,6 +88,8 @@ enum wait_reason {
  */
 struct g {
 	void *sp;
+	go_fn fn;
+	void *arg;
 	struct cds_wfcq_node link;
 	uint32_t status;
 	int err;
@@ -106,8 +108,6 @@ struct g {
 	struct stack *stack;
 	char *stack_lo;
 	uint64_t id;
-	go_fn fn;
-	void *arg;
 	const char *name;
 	struct g *batch_next;
 	struct g *batch_tail;

@@ -77,17 +77,31 @@ static inline void switch_prepare(struct m *m, struct g *next)
 	m->g = next;
 }
 
-static struct m *switch_to(struct m *m, struct g *next)
+/* The same of one who will go on. */
+static inline void switch_begin(struct m *m, struct g *next)
 {
 	struct g *prev = m->g;
 
 	prev->err = *m->errno_loc;
 	switch_prepare(m, next);
 	shadow_switch(&prev->shadow, &next->shadow);
-	prev = g_switch(prev, next);
-	m = switched(prev);
+}
+
+/* And what comes after that. */
+static inline struct m *switch_end(struct g *prev)
+{
+	struct m *m = switched(prev);
+
 	*m->errno_loc = m->g->err;
 	return m;
+}
+
+static struct m *switch_to(struct m *m, struct g *next)
+{
+	struct g *prev = m->g;
+
+	switch_begin(m, next);
+	return switch_end(g_switch(prev, next));
 }
 
 /* ---- critical sections ------------------------------------------------------- */
@@ -853,7 +867,8 @@ static __attribute__((noinline)) struct m *yield_slow(struct m *m)
 	return switch_to(m, next ? next : &m->g0);
 }
 
-struct m *g_yield(struct m *m)
+/* Queue the goroutine that runs, and return who runs next; NULL without a quick pick. */
+static __always_inline struct g *yield_quick(struct m *m)
 {
 	struct p *p = m_p(m);
 	struct g *g = m->g, *next;
@@ -861,7 +876,7 @@ struct m *g_yield(struct m *m)
 	stack_check(g);
 	next = pick_quick(m);
 	if (unlikely(!next))
-		return yield_slow(m);
+		return NULL;
 	if (p->alone && runq_has_room(p)) {
 		/* Nobody takes it from there before its stack is left. */
 		g->status = G_RUNNABLE;
@@ -869,7 +884,46 @@ struct m *g_yield(struct m *m)
 	} else {
 		m->after = after_requeue;
 	}
-	return switch_to(m, next);
+	return next;
+}
+
+struct m *g_yield(struct m *m)
+{
+	struct g *next = yield_quick(m);
+
+	return likely(next) ? switch_to(m, next) : yield_slow(m);
+}
+
+/* All of go_yield(), here. */
+static struct g_pair yield_done(struct m *m)
+{
+	critical_exit(m);
+	return (struct g_pair){};
+}
+
+__attribute__((used)) struct g_pair yield_begin(void)
+{
+	struct m *m = m_self();
+	struct g_pair pair;
+
+	if (unlikely(!m)) {
+		sched_yield();
+		return (struct g_pair){};
+	}
+	m = critical_enter(m);
+	if (shadow_follows_goroutines())
+		return yield_done(g_yield(m));	/* who returns has to be who was called */
+	pair.prev = m->g;
+	pair.next = yield_quick(m);
+	if (unlikely(!pair.next))
+		return yield_done(yield_slow(m));
+	switch_begin(m, pair.next);
+	return pair;
+}
+
+__attribute__((used)) void yield_end(struct g *prev)
+{
+	critical_exit(switch_end(prev));
 }
 
 /* Its stack may be used again at once: it goes to who runs next. */

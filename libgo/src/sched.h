@@ -87,7 +87,7 @@ void g_ready_list_first(struct g_list *list);
 /* Wake a plain thread that waits (wait.c). */
 void thread_ready(struct g *g);
 
-/* Go to the end of the global queue. Returns as g_park(). */
+/* Go to the end of the P's queue. Returns as g_park(). */
 struct m *g_yield(struct m *m);
 
 /* End the current goroutine. */

@@ -352,6 +352,38 @@ GO_TEST(the_rounding_mode_belongs_to_the_goroutine)
 	go_waitgroup_wait(&wg);
 }
 
+static volatile double numerator = 1, denominator = 3;
+
+/* On x86 fegetround() asks another unit than the one that divides. */
+static void keep_rounding_once(void *arg)
+{
+	int mine = (int)(intptr_t)arg;
+	double plus, minus;
+
+	fesetround(mine);
+	plus = numerator / denominator;
+	minus = -numerator / denominator;
+	go_yield();
+	ck_assert_int_eq(fegetround(), mine);
+	ck_assert(numerator / denominator == plus);
+	ck_assert(-numerator / denominator == minus);
+	count_one(NULL);
+}
+
+/* Where many end who is next goes on in another way. */
+GO_TEST(the_rounding_mode_belongs_to_each_of_many)
+{
+	static const int modes[] = {
+		FE_UPWARD, FE_TONEAREST, FE_DOWNWARD, FE_TOWARDZERO, FE_TOWARDZERO,
+	};
+	intptr_t i;
+
+	go_waitgroup_add(&wg, 100);
+	for (i = 0; i < 100; i++)
+		go_spawn(keep_rounding_once, (void *)(intptr_t)modes[i % 5]);
+	go_waitgroup_wait(&wg);
+}
+
 static void change_rounding(void *arg)
 {
 	fesetround((int)(intptr_t)arg);
@@ -497,6 +529,7 @@ int main(void)
 	tcase_add_test(tc, a_blocked_owner_gives_way_to_work_of_another);
 	tcase_add_go_test(tc, errno_belongs_to_the_goroutine);
 	tcase_add_go_test(tc, the_rounding_mode_belongs_to_the_goroutine);
+	tcase_add_go_test(tc, the_rounding_mode_belongs_to_each_of_many);
 	tcase_add_go_test(tc, a_goroutine_begins_with_the_rounding_mode_of_go_run);
 	tcase_add_go_test(tc, no_two_goroutines_have_the_same_number);
 	tcase_add_go_test(tc, a_goroutine_is_itself_and_no_other);

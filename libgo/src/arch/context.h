@@ -22,10 +22,21 @@ struct g_pair {
 };
 
 /*
- * The first function on a goroutine's stack (goroutine.c). It returns to g_start(), which
- * goes on with that switch.
+ * What g_start() calls before a goroutine's function and after it (goroutine.c). Without a
+ * prev in what they return the function of next is to be called there. Where others wait
+ * that are likely to end as well prev has PREV_OF_MANY added.
  */
-struct g_pair g_main(struct g *prev);
+#define PREV_OF_MANY	1
+
+struct g_pair g_first(struct g *prev);
+struct g_pair g_last(void);
+
+/*
+ * What go_yield() calls (sched.c) before the switch, which it leaves out if there is no
+ * prev, and after it.
+ */
+struct g_pair yield_begin(void);
+void yield_end(struct g *prev);
 
 /* _Unwind_Backtrace(), of what g_switch() has left at sp. */
 void g_unwind(void *sp, _Unwind_Trace_Fn fn, void *arg);
