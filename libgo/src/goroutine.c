@@ -43,10 +43,65 @@ static void born_add(struct p *p, int64_t n)
 /* Goroutines for the P, with a promise of as many stacks. */
 static void p_refill(struct p *p)
 {
+	if (p->free_batch.head) {
+		p->free = p->free_batch;
+		g_list_init(&p->free_batch);
+		return;
+	}
 	if (gpool_get(&p->free))
 		return;
 	if (stack_reserve(p->free.len))
 		gpool_put(&p->free);
+}
+
+static void gs_give(struct g_list *list)
+{
+	stack_reserve(-(int64_t)list->len);
+	gpool_put(list);
+}
+
+/* One is dead. */
+static void p_keep_g(struct p *p, struct g *g)
+{
+	if (unlikely(p->free.len == P_BATCH)) {
+		gs_give(&p->free_batch);
+		p->free_batch = p->free;
+		g_list_init(&p->free);
+	}
+	g_list_push(&p->free, g);
+}
+
+static void p_refill_stacks(struct p *p)
+{
+	if (p->stacks_batch.head) {
+		p->stacks = p->stacks_batch;
+		p->stacks_batch = (struct stack_list){};
+		return;
+	}
+	/* What stack_reserve() has promised; only what others keep could be short. */
+	if (stack_alloc_list(STACK_DEFAULT, &p->stacks)) {
+		fputs("libgo: no memory for a stack that was promised\n", stderr);
+		abort();
+	}
+}
+
+/* One is not in use any more. */
+static void p_keep_stack(struct p *p, struct stack *s)
+{
+	if (unlikely(p->stacks.len == P_BATCH)) {
+		stack_free_list(STACK_DEFAULT, &p->stacks_batch);
+		p->stacks_batch = p->stacks;
+		p->stacks = (struct stack_list){};
+	}
+	stack_list_push(&p->stacks, s);
+}
+
+void p_free_all(struct p *p)
+{
+	stack_free_list(STACK_DEFAULT, &p->stacks);
+	stack_free_list(STACK_DEFAULT, &p->stacks_batch);
+	gs_give(&p->free);
+	gs_give(&p->free_batch);
 }
 
 /* One for a plain thread. */
@@ -130,40 +185,9 @@ void g_begin(struct m *m, struct g *g)
 {
 	struct p *p = m_p(m);
 
-	/* What stack_reserve() has promised; only what others keep could be short. */
-	if (unlikely(!p->stacks.head) &&
-	    stack_alloc_list(STACK_DEFAULT, &p->stacks, P_FREE_MAX / 2)) {
-		fputs("libgo: no memory for a stack that was promised\n", stderr);
-		abort();
-	}
+	if (unlikely(!p->stacks.head))
+		p_refill_stacks(p);
 	g_begin_on(g, stack_list_pop(&p->stacks));
-}
-
-/* Half of what a P keeps goes to all. */
-static void p_shed_stacks(struct p *p)
-{
-	struct stack_list half = {};
-
-	while (half.len < P_FREE_MAX / 2)
-		stack_list_push(&half, stack_list_pop(&p->stacks));
-	stack_free_list(STACK_DEFAULT, &half);
-}
-
-static void p_shed_gs(struct p *p)
-{
-	struct g_list half = {};
-
-	while (half.len < GPOOL_BATCH)
-		g_list_push(&half, g_list_pop(&p->free));
-	stack_reserve(-(int64_t)half.len);
-	gpool_put(&half);
-}
-
-void p_free_all(struct p *p)
-{
-	stack_free_list(STACK_DEFAULT, &p->stacks);
-	stack_reserve(-(int64_t)p->free.len);
-	gpool_put(&p->free);
 }
 
 static void g_special_free(struct g *g, struct stack *s)
@@ -189,14 +213,9 @@ void g_free(struct m *m, struct g *g)
 		g_special_free(g, s);
 		return;
 	}
-	if (s) {
-		stack_list_push(&p->stacks, s);
-		if (p->stacks.len > P_FREE_MAX)
-			p_shed_stacks(p);
-	}
-	g_list_push(&p->free, g);
-	if (p->free.len > P_FREE_MAX)
-		p_shed_gs(p);
+	if (s)
+		p_keep_stack(p, s);
+	p_keep_g(p, g);
 }
 
 bool g_inherit(struct m *m, struct g *prev, struct g *next)

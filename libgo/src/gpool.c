@@ -4,7 +4,7 @@
  * a dump can look at all of them at any time.
  *
  * Ps get and give them in batches, lists whose records nobody looks at while the
- * lock is held: they are in another CPU's cache (Bonwick's magazines, Usenix 2001).
+ * lock is held: they are in another CPU's cache.
  */
 #include <errno.h>
 #include <string.h>
@@ -73,7 +73,7 @@ static bool batch_take(struct g_list *list)
 	pool.batches = head->batch_next;
 	list->head = head;
 	list->tail = head->batch_tail;
-	list->len = GPOOL_BATCH;
+	list->len = P_BATCH;
 	return true;
 }
 
@@ -83,7 +83,7 @@ int gpool_get(struct g_list *list)
 
 	lock_acquire(&pool.lock);
 	if (!batch_take(list))
-		while (list->len < GPOOL_BATCH && (g = g_take_loose()))
+		while (list->len < P_BATCH && (g = g_take_loose()))
 			g_list_push(list, g);
 	lock_release(&pool.lock);
 	return list->head ? 0 : -ENOMEM;
@@ -107,7 +107,7 @@ void gpool_put(struct g_list *list)
 	if (!list->head)
 		return;
 	lock_acquire(&pool.lock);
-	if (list->len == GPOOL_BATCH) {
+	if (list->len == P_BATCH) {
 		list->head->batch_tail = list->tail;
 		list->head->batch_next = pool.batches;
 		pool.batches = list->head;

@@ -7,10 +7,7 @@
 
 #include "runtime.h"
 
-/* What is given and taken at a time, if it is more than one. */
-#define GPOOL_BATCH	32
-
-/* Fill an empty list with dead goroutines, GPOOL_BATCH of them or at least one.
+/* Fill an empty list with dead goroutines, P_BATCH of them or at least one.
  * Returns -ENOMEM if there is none. Any thread.
  */
 int gpool_get(struct g_list *list);

@@ -131,7 +131,13 @@ struct stack_list {
 /* ---- P -------------------------------------------------------------------- */
 
 #define RUNQ_SIZE	256	/* a power of two */
-#define P_FREE_MAX	64	/* free goroutines, and free stacks, that a P keeps */
+
+/*
+ * How many free goroutines, or free stacks, Ps get and give at a time. Each keeps a list
+ * that it takes from and gives to, and besides that a whole batch or none, so who does the
+ * one as often as the other does not need the pool (Bonwick's magazines, Usenix 2001).
+ */
+#define P_BATCH		32
 
 /**
  * struct p - a processor: what its owner alone uses, but for the ring
@@ -146,7 +152,9 @@ struct stack_list {
  * @first_ran: the last turn was that of one that goes first, now it is its own queue's
  * @passed: of the Ms that are held and the global queue the former had the last turn
  * @free: dead goroutines, to be used again for any with a default stack
+ * @free_batch: P_BATCH more, or none
  * @stacks: default stacks that are not in use
+ * @stacks_batch: P_BATCH more, or none
  * @next_id: next number for a goroutine
  * @last_id: where the P's share of numbers ends
  * @born: goroutines started here, less those ended here
@@ -164,7 +172,9 @@ struct p {
 	bool passed;
 	bool first_ran;
 	struct g_list free;
+	struct g_list free_batch;
 	struct stack_list stacks;
+	struct stack_list stacks_batch;
 	uint64_t next_id;
 	uint64_t last_id;
 	int64_t born;

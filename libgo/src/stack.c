@@ -68,15 +68,20 @@ struct slab {
 
 /**
  * struct pool - the stacks of one class
- * @free: that have been used before
- * @low: the fewest there were since the last stack_trim(): so many, the last in
- *	the list, have not been used since
+ * @batches: that have been used before, P_BATCH each; the first of each, linked by
+ *	@batch_next
+ * @free: that have been used before, too, and follow after those
+ * @nr_free: how many there are in both
+ * @low: the fewest there were since the last stack_trim(): so many, the last ones, have
+ *	not been used since
  * @made: stacks in all slabs; read without the lock, too
  * @fresh: slabs with stacks that have not been used yet, the first one made first
  * @fresh_end: where the next one is to be put
  */
 struct pool {
+	struct stack *batches;
 	struct stack_list free;
+	uint32_t nr_free;
 	uint32_t low;
 	uint64_t made;
 	struct slab *fresh;
@@ -299,19 +304,54 @@ static struct stack *stack_carve(uint32_t class, struct claim claim)
 	return s;
 }
 
-/* One that was used before. With the lock held. */
-static struct stack *stack_reuse(struct pool *pool)
+/* With the lock held. */
+static void batch_take(struct pool *pool, struct stack_list *list)
 {
-	struct stack *s = stack_list_pop(&pool->free);
+	struct stack *head = pool->batches;
 
-	if (s) {
-		if (s->trimmed && stack_is_small(s->class))
-			*(uint64_t *)s->lo = STACK_CANARY;
-		s->trimmed = false;
-		if (pool->free.len < pool->low)
-			pool->low = pool->free.len;
+	pool->batches = head->batch_next;
+	*list = (struct stack_list){ head, head->batch_tail, P_BATCH };
+}
+
+static void batch_put(struct pool *pool, const struct stack_list *list)
+{
+	list->head->batch_tail = list->tail;
+	list->head->batch_next = pool->batches;
+	pool->batches = list->head;
+}
+
+static void stack_list_append(struct stack_list *list, const struct stack_list *more)
+{
+	if (!more->head)
+		return;
+	if (list->tail)
+		list->tail->next = more->head;
+	else
+		list->head = more->head;
+	list->tail = more->tail;
+	list->len += more->len;
+}
+
+/* The list is to have up to n that were used before. With the lock held. */
+static void stacks_reuse(struct pool *pool, struct stack_list *list, uint32_t n)
+{
+	struct stack *s;
+
+	if (n == P_BATCH && pool->batches) {
+		batch_take(pool, list);
+	} else {
+		if (pool->batches && !pool->free.head)
+			batch_take(pool, &pool->free);
+		while (list->len < n && (s = stack_list_pop(&pool->free))) {
+			if (s->trimmed && stack_is_small(s->class))
+				*(uint64_t *)s->lo = STACK_CANARY;
+			s->trimmed = false;
+			stack_list_push(list, s);
+		}
 	}
-	return s;
+	pool->nr_free -= list->len;
+	if (pool->nr_free < pool->low)
+		pool->low = pool->nr_free;
 }
 
 /*
@@ -322,11 +362,9 @@ static struct claim stack_take(uint32_t class, struct stack_list *list, uint32_t
 {
 	struct pool *pool = &stacks.pools[class];
 	struct claim claim = {};
-	struct stack *s;
 
 	for (;;) {
-		while (list->len < n && (s = stack_reuse(pool)))
-			stack_list_push(list, s);
+		stacks_reuse(pool, list, n);
 		if (!list->head)
 			claim = stack_claim(class);
 		if (likely(list->head || claim.lo || !stacks.trimming))
@@ -337,7 +375,7 @@ static struct claim stack_take(uint32_t class, struct stack_list *list, uint32_t
 	}
 }
 
-int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n)
+static int stack_alloc_some(uint32_t class, struct stack_list *list, uint32_t n)
 {
 	struct claim claim;
 	struct stack *s;
@@ -352,11 +390,16 @@ int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n)
 	return list->head ? 0 : -ENOMEM;
 }
 
+int stack_alloc_list(uint32_t class, struct stack_list *list)
+{
+	return stack_alloc_some(class, list, P_BATCH);
+}
+
 struct stack *stack_alloc(uint32_t class)
 {
 	struct stack_list one = {};
 
-	return stack_alloc_list(class, &one, 1) ? NULL : one.head;
+	return stack_alloc_some(class, &one, 1) ? NULL : one.head;
 }
 
 /* Are there stacks for all that were promised, and as many as Ps keep? */
@@ -364,7 +407,7 @@ static bool stacks_suffice(void)
 {
 	return __atomic_load_n(&stacks.pools[STACK_DEFAULT].made, __ATOMIC_RELAXED) >=
 	       __atomic_load_n(&stacks.reserved, __ATOMIC_RELAXED) +
-	       (uint64_t)procs_top() * (P_FREE_MAX + 1);
+	       (uint64_t)procs_top() * (2 * P_BATCH + 1);
 }
 
 int stack_reserve(int64_t n)
@@ -383,21 +426,30 @@ int stack_reserve(int64_t n)
 	return ret;
 }
 
-void stack_free_one(struct stack *s)
-{
-	lock_acquire(&stacks.lock);
-	stack_list_push(&stacks.pools[s->class].free, s);
-	lock_release(&stacks.lock);
-}
-
 void stack_free_list(uint32_t class, struct stack_list *list)
 {
-	struct stack *s;
+	struct pool *pool = &stacks.pools[class];
 
+	if (!list->head)
+		return;
 	lock_acquire(&stacks.lock);
-	while ((s = stack_list_pop(list)))
-		stack_list_push(&stacks.pools[class].free, s);
+	pool->nr_free += list->len;
+	if (list->len == P_BATCH) {
+		batch_put(pool, list);
+	} else {
+		stack_list_append(list, &pool->free);
+		pool->free = *list;
+	}
 	lock_release(&stacks.lock);
+	*list = (struct stack_list){};
+}
+
+void stack_free_one(struct stack *s)
+{
+	struct stack_list one = {};
+
+	stack_list_push(&one, s);
+	stack_free_list(s->class, &one);
 }
 
 /* ---- memory that is not needed ---------------------------------------------------- */
@@ -414,32 +466,26 @@ static void stack_give_back(struct stack *s)
 	s->trimmed = true;
 }
 
-/* Take those out that were not used since the last time: the list's end. */
+/* Take those out that were not used since the last time: the last ones. */
 static struct stack_list stacks_take_idle(struct pool *pool)
 {
-	struct stack_list used = {}, idle;
-	uint32_t n = pool->free.len - pool->low;
+	struct stack_list all = {}, idle, used = {}, batch;
+	uint32_t n = pool->nr_free - pool->low;
 
+	while (pool->batches) {
+		batch_take(pool, &batch);
+		stack_list_append(&all, &batch);
+	}
+	stack_list_append(&all, &pool->free);
 	while (n--)
-		stack_list_push(&used, stack_list_pop(&pool->free));
-	idle = pool->free;
+		stack_list_push(&used, stack_list_pop(&all));
+	idle = all;
+	pool->nr_free -= idle.len;
 	pool->free = (struct stack_list){};
 	/* In the order that they had. */
 	while (used.head)
 		stack_list_push(&pool->free, stack_list_pop(&used));
 	return idle;
-}
-
-static void stack_list_append(struct stack_list *list, struct stack_list *more)
-{
-	if (!more->head)
-		return;
-	if (list->tail)
-		list->tail->next = more->head;
-	else
-		list->head = more->head;
-	list->tail = more->tail;
-	list->len += more->len;
 }
 
 void stack_trim(void)
@@ -462,8 +508,9 @@ void stack_trim(void)
 
 		lock_acquire(&stacks.lock);
 		stack_list_append(&pool->free, &idle);
+		pool->nr_free += idle.len;
+		pool->low = pool->nr_free;
 		stacks.trimming = false;
-		pool->low = pool->free.len;
 		lock_release(&stacks.lock);
 	}
 }

@@ -21,6 +21,8 @@
 /**
  * struct stack - a stack; at its top, so this is where the first frame ends
  * @next: in a struct stack_list
+ * @batch_next: the next batch in the pool, of the first of one (stack.c)
+ * @batch_tail: the last of that batch
  * @lo: the lowest address
  * @class: size class
  * @guarded: an overflow faults
@@ -29,6 +31,8 @@
  */
 struct stack {
 	struct stack *next;
+	struct stack *batch_next;
+	struct stack *batch_tail;
 	char *lo;
 	uint8_t class;
 	bool guarded;
@@ -69,13 +73,13 @@ static inline size_t stack_size(uint32_t class)
 /* A stack of that class; NULL if there is no memory. Any thread. */
 struct stack *stack_alloc(uint32_t class);
 
-/* Add up to n of them to a list, at least one. Returns -ENOMEM if there is none. */
-int stack_alloc_list(uint32_t class, struct stack_list *list, uint32_t n);
+/* Fill an empty list, with P_BATCH of them or at least one. -ENOMEM if there is none. */
+int stack_alloc_list(uint32_t class, struct stack_list *list);
 
 /* Give back one. */
 void stack_free_one(struct stack *s);
 
-/* Give back stacks, all of that class. */
+/* Give back stacks, all of that class; the list is empty then. */
 void stack_free_list(uint32_t class, struct stack_list *list);
 
 /**
