@@ -20,26 +20,30 @@
 /* In a batch for the global queue each one knows the one that far behind. */
 #define AHEAD		8
 
+static struct g *runq_at(struct p *p, uint32_t i)
+{
+	return __atomic_load_n(runq_slot(p, i), __ATOMIC_RELAXED);
+}
+
 bool runq_put_slow(struct p *p, struct g *g)
 {
 	struct kgo_p *w = p->words;
 	uint32_t head = w->runq_tail - RUNQ_SIZE;
-	struct g *half[RUNQ_SIZE / 2];
+	uint32_t i, end = head + RUNQ_SIZE / 2;
 	struct g_list list;
-	uint32_t i;
 
-	for (i = 0; i < RUNQ_SIZE / 2; i++)
-		half[i] = __atomic_load_n(runq_slot(p, head + i),
-					  __ATOMIC_RELAXED);
-	if (!__atomic_compare_exchange_n(&w->runq_head, &head,
-					 head + RUNQ_SIZE / 2, false,
+	i = head;
+	if (!__atomic_compare_exchange_n(&w->runq_head, &head, end, false,
 					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return false;
 
+	/* They are this P's now, and nobody else fills a slot. */
 	g_list_init(&list);
-	for (i = 0; i < RUNQ_SIZE / 2; i++) {
-		half[i]->ahead = i + AHEAD < RUNQ_SIZE / 2 ? half[i + AHEAD] : g;
-		g_list_add(&list, half[i]);
+	for (; i != end; i++) {
+		struct g *moved = runq_at(p, i);
+
+		moved->ahead = end - i > AHEAD ? runq_at(p, i + AHEAD) : g;
+		g_list_add(&list, moved);
 	}
 	g->ahead = g;
 	g_list_add(&list, g);
@@ -106,9 +110,7 @@ static uint32_t runq_grab(struct p *p, struct p *victim, bool runnext)
 			continue;
 		for (i = 0; i < n; i++)
 			__atomic_store_n(runq_slot(p, to + i),
-					 __atomic_load_n(runq_slot(victim,
-								   head + i),
-							 __ATOMIC_RELAXED),
+					 runq_at(victim, head + i),
 					 __ATOMIC_RELAXED);
 		if (__atomic_compare_exchange_n(&w->runq_head, &head, head + n,
 						false, __ATOMIC_ACQ_REL,
@@ -142,5 +144,5 @@ struct g *runq_steal(struct p *p, struct p *victim, bool runnext)
 	p_count(&p->steals, n);
 	/* The last one is run at once, the others become visible. */
 	__atomic_store_n(&w->runq_tail, tail + n - 1, __ATOMIC_RELEASE);
-	return __atomic_load_n(runq_slot(p, tail + n - 1), __ATOMIC_RELAXED);
+	return runq_at(p, tail + n - 1);
 }

@@ -130,7 +130,7 @@ struct stack_list {
 
 /* ---- P -------------------------------------------------------------------- */
 
-#define RUNQ_SIZE	256	/* a power of two */
+#define RUNQ_SIZE	1024	/* a power of two */
 
 /*
  * How many free goroutines, or free stacks, Ps get and give at a time. Each keeps a list
