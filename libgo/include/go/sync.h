@@ -80,8 +80,14 @@ static inline bool go_mutex_trylock(struct go_mutex *mu)
  */
 static inline void go_mutex_lock(struct go_mutex *mu)
 {
-	/* Others may wait, but one of them that is awake competes like us. */
-	if (__builtin_expect(!go_mutex_trylock(mu), 0))
+	/*
+	 * Others may wait, but one of them that is awake competes like us. Without a
+	 * look at the state first, which would have to wait for the last unlock.
+	 */
+	uint32_t old = __atomic_fetch_or(&mu->state, GO_MUTEX_LOCKED,
+					 __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(old & GO_MUTEX_LOCKED, 0))
 		go_mutex_lock_slow(mu);
 }
 
