@@ -15,7 +15,7 @@
  * switched to it for the first time then finds what the processor expects as it was.
  *
  * Where many end one after the other that have waited they only return, more often than the
- * processor remembers calls, and each wrong guess takes as long as the rest of a switch. So
+ * processor remembers calls, and each wrong guess takes most of the time of a switch. So
  * go_yield() has one ret, and does without when one of many has ended; g_start has the
  * processor expect the end of the next one then.
  */
@@ -81,6 +81,19 @@
 	movzwl	4(%rsp), %edx
 	.endm
 
+/* Those at (%rsp), the first of them in %eax, are to be in force, not those of fpu_now. */
+	.macro	fpu_change
+	movl	%eax, (%rsp)
+	cmpl	%ecx, %eax
+	je	.Lsame_mxcsr\@
+	ldmxcsr	(%rsp)
+.Lsame_mxcsr\@:
+	cmpw	%dx, 4(%rsp)
+	je	.Lsame_cw\@
+	fldcw	4(%rsp)
+.Lsame_cw\@:
+	.endm
+
 	.text
 	.globl	g_switch
 	.hidden	g_switch
@@ -110,15 +123,7 @@ g_switch:
 	btrl	$YIELD_BIT, %ecx
 	movl	%r8d, %eax
 	andl	$~(1 << NEW_BIT | 1 << YIELD_BIT), %eax
-	movl	%eax, (%rsp)
-	cmpl	%ecx, %eax
-	je	1f
-	ldmxcsr	(%rsp)
-1:
-	cmpw	%dx, 4(%rsp)
-	je	2f
-	fldcw	4(%rsp)
-2:
+	fpu_change
 	btl	$YIELD_BIT, %r8d
 	jc	.Lyielded
 	btl	$NEW_BIT, %r8d
@@ -184,15 +189,7 @@ g_yielded:
 	.cfi_rel_offset %r15, 8
 	movl	(%rsp), %eax
 	btrl	$YIELD_BIT, %eax
-	movl	%eax, (%rsp)
-	cmpl	%ecx, %eax
-	je	1f
-	ldmxcsr	(%rsp)
-1:
-	cmpw	%dx, 4(%rsp)
-	je	2f
-	fldcw	4(%rsp)
-2:
+	fpu_change
 	call	yield_end
 	restore
 	popq	%rcx
