@@ -11,26 +11,31 @@
  * struct go_chan - a channel
  * @lock: guards all but @refs and the sizes
  * @refs: references
- * @elem_size: bytes of an element
- * @closed: it is closed
  * @cap: elements that @buf holds
  * @len: elements in it
  * @first: index of the first of them
+ * @elem_size: bytes of an element
+ * @closed: it is closed
+ * @before: bytes of its memory that are in front of it
  * @recvq: who waits for an element, then @len is 0
  * @sendq: who waits for room, then @len is @cap
  * @buf: the ring
+ *
+ * Two channels in a cache line would be one to the processors: it begins with a line, and
+ * without a buffer it is one.
  */
 struct go_chan {
 	struct lock lock;
 	uint32_t refs;
-	uint32_t elem_size;
+	uint32_t cap;
+	uint32_t len;
+	uint32_t first;
+	uint16_t elem_size;
 	bool closed;
-	size_t cap;
-	size_t len;
-	size_t first;
+	uint8_t before;
 	struct waitq recvq;
 	struct waitq sendq;
-	char buf[];
+	char buf[] cache_aligned;
 };
 
 /* What an operation returns that would have to wait. */

@@ -15,7 +15,7 @@ struct go_chan;
 /**
  * go_chan_make() - make a channel
  * @elem_size: bytes of an element, 0 to 65535
- * @cap: elements that it holds, 0 for an unbuffered channel
+ * @cap: elements that it holds, up to 4,294,967,295; 0 for an unbuffered channel
  *
  * Return: the channel, with one reference; NULL if there is no memory or a
  * number is too large.
