@@ -14,4 +14,7 @@ void futex_wake(uint32_t *word, int n);
 /* All threads of the process pass a full barrier. False if the kernel can't do that. */
 bool membarrier_all(void);
 
+/* It can; that does not change. */
+extern bool membarrier_works;
+
 #endif /* FUTEX_H */

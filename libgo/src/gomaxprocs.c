@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "assist.h"
+#include "futex.h"
 #include "globq.h"
 #include "goroutine.h"
 #include "gomaxprocs.h"
@@ -51,6 +52,7 @@ static void procs_change(uint32_t n)
 		rt.ps[i].index = i;
 		rt.ps[i].words = &rt.p_words[i];
 		timers_init(&rt.ps[i].timers, &rt.ps[i]);
+		rt.ps[i].raiders = !membarrier_works;
 		rt.ps[i].alone = n == 1;
 	}
 	if (n > procs_top()) {

@@ -49,13 +49,14 @@ bool membarrier_all(void)
 
 uint32_t lock_sleepers;
 
-static bool may_sleep;	/* the kernel has membarrier(2) */
+bool membarrier_works;
 
 /* Locks are used before there is a runtime, too. */
 static __attribute__((constructor)) void lock_init(void)
 {
-	may_sleep = !syscall(SYS_membarrier,
-			     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	membarrier_works =
+		!syscall(SYS_membarrier,
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 }
 
 static void lock_sleep(struct lock *l)
@@ -80,7 +81,7 @@ void lock_acquire_slow(struct lock *l)
 		if (pauses < SPIN_LONGEST)
 			pauses *= 2;
 	}
-	if (may_sleep)
+	if (membarrier_works)
 		lock_sleep(l);
 	else
 		while (!lock_try(l))

@@ -81,6 +81,16 @@ struct p *p_find_idle(uint32_t m)
 	return NULL;
 }
 
+bool p_in_section(const struct p *p)
+{
+	uint64_t word = p_word(p);
+
+	return (p_state(word) == KGO_P_RUNNING ||
+		p_state(word) == KGO_P_SUSPECT) &&
+	       __atomic_load_n(&rt.m_words[p_owner(word)].critical,
+			       __ATOMIC_ACQUIRE);
+}
+
 void p_offer(struct p *p)
 {
 	if (unlikely(p_wanted()))

@@ -47,6 +47,9 @@ static inline bool p_wanted(void)
 	return __atomic_load_n(&rt.shared->nr_held, __ATOMIC_SEQ_CST);
 }
 
+/* Is the P's owner in a critical section? What it did before is seen if not. */
+bool p_in_section(const struct p *p);
+
 /* An idle P is for those that the kernel holds first. */
 void p_offer(struct p *p);
 

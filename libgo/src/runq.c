@@ -4,11 +4,16 @@
  * runqgrab). The owner alone moves the tail. The head is moved by whoever takes
  * something, by compare-and-exchange; its release pairs with the owner's acquire
  * before it fills a slot again. A P that has been the only one so far has no
- * thieves: its owner uses loads and stores then (struct p's alone). Validator:
- * tests/runq_test.c.
+ * thieves: its owner uses loads and stores then (struct p's alone).
+ *
+ * Who is to run next is another matter: the owner takes it at nearly each switch and a thief
+ * seldom does. So the thief pays for both, with membarrier(2): the owner takes it with a
+ * load and a store, in a critical section, unless it sees that there are raiders; and
+ * who has said so, and sees no section after the barrier, finds an owner that has seen it.
+ *
+ * Validator: tests/runq_test.c.
  */
-#include <string.h>
-
+#include "futex.h"
 #include "globq.h"
 #include "proc.h"
 #include "runq.h"
@@ -89,6 +94,24 @@ static bool runnext_stays(const struct p *victim, uint64_t next)
 	return true;
 }
 
+/* Take who is to run next on another P. False if it cannot be had. */
+static bool runnext_raid(struct p *victim, uint64_t next)
+{
+	bool taken = false;
+
+	/* It is just about to take it itself, or to run it. */
+	if (p_in_section(victim))
+		return false;
+	__atomic_fetch_add(&victim->raiders, 1, __ATOMIC_SEQ_CST);
+	if (!membarrier_works || (membarrier_all() && !p_in_section(victim)))
+		taken = __atomic_compare_exchange_n(&victim->words->runnext,
+						    &next, 0, false,
+						    __ATOMIC_ACQUIRE,
+						    __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&victim->raiders, 1, __ATOMIC_RELEASE);
+	return taken;
+}
+
 /* Copy half of a P's ring into another's, behind its tail. Returns how many. */
 static uint32_t runq_grab(struct p *p, struct p *victim, bool runnext)
 {
@@ -122,9 +145,7 @@ static uint32_t runq_grab(struct p *p, struct p *victim, bool runnext)
 		uint64_t next = __atomic_load_n(&w->runnext, __ATOMIC_RELAXED);
 
 		if (!next || !runnext_stays(victim, next) ||
-		    !__atomic_compare_exchange_n(&w->runnext, &next, 0, false,
-						 __ATOMIC_ACQUIRE,
-						 __ATOMIC_RELAXED))
+		    !runnext_raid(victim, next))
 			return 0;
 		__atomic_store_n(runq_slot(p, to), (struct g *)(uintptr_t)next,
 				 __ATOMIC_RELAXED);

@@ -100,12 +100,14 @@ static inline bool runq_next_rests(const struct p *p)
 static inline struct g *runq_get_next(struct p *p)
 {
 	uint64_t *runnext = (uint64_t *)&p->words->runnext;
+	/* First: what a thief has done that is gone is seen then (runnext_raid()). */
+	bool raided = __atomic_load_n(&p->raiders, __ATOMIC_ACQUIRE);
 	uint64_t next = __atomic_load_n(runnext, __ATOMIC_RELAXED);
 
 	if (!next)
 		return NULL;
 	p->inherits++;
-	if (p->alone)
+	if (likely(!raided))
 		__atomic_store_n(runnext, 0, __ATOMIC_RELAXED);
 	/* Only a thief can have taken it, and only the owner puts one there. */
 	else if (!__atomic_compare_exchange_n(runnext, &next, 0, false,

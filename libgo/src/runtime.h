@@ -146,6 +146,7 @@ struct stack_list {
  * @runq: the ring of runnable goroutines
  * @inherits: picks of runnext in a row
  * @procs_seen: the number of Ps when its owner last saw to a change of that
+ * @raiders: thieves that want who is to run next; never 0 without membarrier(2)
  * @alone: there has been no other P so far, and nobody takes from its queue; cleared
  *	by its owner
  * @put_off: how often those whose turn it is have waited for those that are due
@@ -167,6 +168,7 @@ struct p {
 	uint32_t index;
 	uint32_t inherits;
 	uint32_t procs_seen;
+	uint32_t raiders;
 	bool alone;
 	uint8_t put_off;
 	bool passed;

@@ -33,17 +33,6 @@ void solo_over(void)
 	__atomic_store_n(&solo, SOLO_NOT, __ATOMIC_SEQ_CST);
 }
 
-/* Is the owner of the only P in a critical section? */
-static bool in_section(void)
-{
-	uint64_t word = p_word(&rt.ps[0]);
-
-	return (p_state(word) == KGO_P_RUNNING ||
-		p_state(word) == KGO_P_SUSPECT) &&
-	       __atomic_load_n(&rt.m_words[p_owner(word)].critical,
-			       __ATOMIC_ACQUIRE);
-}
-
 void solo_end(void)
 {
 	static uint32_t never;
@@ -52,7 +41,7 @@ void solo_end(void)
 	if (__atomic_load_n(&solo, __ATOMIC_SEQ_CST)) {
 		__atomic_store_n(&solo, SOLO_ENDS, __ATOMIC_SEQ_CST);
 		membarrier_all();
-		while (in_section())
+		while (p_in_section(&rt.ps[0]))
 			futex_wait(&never, 0, SECTION_LOOK);
 		/* All that was done in the section has happened. */
 		membarrier_all();

@@ -9,6 +9,7 @@
 #include "test.h"
 
 #include "globq.h"
+#include "proc.h"
 #include "runq.h"
 #include "sched.h"
 
@@ -17,6 +18,7 @@
 
 static struct kgo_runtime shared;
 static struct kgo_p words[QUEUES];
+static struct kgo_m m_words[QUEUES];
 static struct p ps[QUEUES];
 static struct g *items;
 static uint8_t *seen;
@@ -28,15 +30,30 @@ static inline void queues_make(void)
 
 	rt.shared = &shared;
 	rt.ps = ps;
+	rt.m_words = m_words;
 	rt.nr_p = QUEUES;
 	for (i = 0; i < QUEUES; i++) {
 		ps[i].index = i;
 		ps[i].words = &words[i];
+		words[i].word = p_word_next(0, KGO_P_RUNNING, i);
 	}
 	globq_init();
 	items = calloc(ITEMS, sizeof(*items));
 	seen = calloc(ITEMS, 1);
 	ck_assert(items && seen);
+}
+
+/* What the owner of a queue does is done in a critical section of its M. */
+static inline void section_begin(const struct p *p)
+{
+	__atomic_store_n(&m_words[p->index].critical, 1, __ATOMIC_RELAXED);
+	barrier();
+}
+
+static inline void section_end(const struct p *p)
+{
+	__atomic_store_n(&m_words[p->index].critical, 0, __ATOMIC_RELEASE);
+	barrier();
 }
 
 /* It has come out. */
