@@ -130,27 +130,34 @@ inline int recv_locked(struct go_chan *ch, void *elem, struct g **wake)
 static void after_unlock(struct g *prev, void *arg)
 {
 	(void)prev;
-	lock_release(&((struct go_chan *)arg)->lock);
+	lock_release(&((struct go_chan *)arg)->lock.lock);
 }
 
-/* Wait in a list of a channel, whose lock is held and is given up. */
-static int chan_wait(struct m *m, struct go_chan *ch, struct waitq *q,
-		     enum wait_reason why, void *elem)
+static void after_unlock_at_home(struct g *prev, void *arg)
+{
+	(void)prev;
+	(void)arg;
+	home_release(home_of(m_self()));
+}
+
+/* Wait in a list of a channel, whose lock is held, @home or not, and is given up. */
+static int chan_wait(struct m *m, struct go_chan *ch, bool home,
+		     struct waitq *q, enum wait_reason why, void *elem)
 {
 	struct waiter w = { .g = wait_g(m), .elem = elem };
 	struct g *g = w.g;
 
 	waitq_add(q, &w);
-	m = wait_park(m, why, after_unlock, ch);
+	m = wait_park(m, why, home ? after_unlock_at_home : after_unlock, ch);
 	wait_exit(m);
 	return g->result;
 }
 
 /* An operation that did not wait: release the lock, and ready who did. */
-static inline int chan_done(struct m *m, struct go_chan *ch, struct g *wake,
-			    int ret)
+static inline int chan_done(struct m *m, struct go_chan *ch, bool home,
+			    struct g *wake, int ret)
 {
-	lock_release(&ch->lock);
+	home_unlock(m, &ch->lock, home);
 	if (wake)
 		g_ready(m, wake);
 	wait_exit(m);
@@ -217,6 +224,7 @@ int go_chan_send(struct go_chan *ch, const void *elem)
 {
 	struct g *wake = NULL;
 	struct m *m;
+	bool home;
 	int ret;
 
 	if (unlikely(!ch))
@@ -224,17 +232,18 @@ int go_chan_send(struct go_chan *ch, const void *elem)
 	m = wait_enter();
 	if (wait_refused(m))
 		return -ESRCH;
-	shared_lock(m, &ch->lock);
+	home = home_lock(m, &ch->lock);
 	ret = send_locked(ch, elem, &wake);
 	if (ret == WOULD_WAIT)
-		return chan_wait(m, ch, &ch->sendq, WAIT_SEND, (void *)elem);
-	return chan_done(m, ch, wake, ret);
+		return chan_wait(m, ch, home, &ch->sendq, WAIT_SEND, (void *)elem);
+	return chan_done(m, ch, home, wake, ret);
 }
 
 int go_chan_recv(struct go_chan *ch, void *elem)
 {
 	struct g *wake = NULL;
 	struct m *m;
+	bool home;
 	int ret;
 
 	if (unlikely(!ch))
@@ -242,17 +251,18 @@ int go_chan_recv(struct go_chan *ch, void *elem)
 	m = wait_enter();
 	if (wait_refused(m))
 		return -ESRCH;
-	shared_lock(m, &ch->lock);
+	home = home_lock(m, &ch->lock);
 	ret = recv_locked(ch, elem, &wake);
 	if (ret == WOULD_WAIT)
-		return chan_wait(m, ch, &ch->recvq, WAIT_RECV, elem);
-	return chan_done(m, ch, wake, ret);
+		return chan_wait(m, ch, home, &ch->recvq, WAIT_RECV, elem);
+	return chan_done(m, ch, home, wake, ret);
 }
 
 int go_chan_try_send(struct go_chan *ch, const void *elem)
 {
 	struct g *wake = NULL;
 	struct m *m;
+	bool home;
 	int ret;
 
 	if (!ch || send_would_wait(ch))
@@ -260,15 +270,16 @@ int go_chan_try_send(struct go_chan *ch, const void *elem)
 	m = wait_enter();
 	if (wait_refused(m))
 		return -ESRCH;
-	shared_lock(m, &ch->lock);
+	home = home_lock(m, &ch->lock);
 	ret = send_locked(ch, elem, &wake);
-	return chan_done(m, ch, wake, ret == WOULD_WAIT ? -EAGAIN : ret);
+	return chan_done(m, ch, home, wake, ret == WOULD_WAIT ? -EAGAIN : ret);
 }
 
 int go_chan_try_recv(struct go_chan *ch, void *elem)
 {
 	struct g *wake = NULL;
 	struct m *m;
+	bool home;
 	int ret;
 
 	if (!ch || recv_would_wait(ch))
@@ -276,9 +287,9 @@ int go_chan_try_recv(struct go_chan *ch, void *elem)
 	m = wait_enter();
 	if (wait_refused(m))
 		return -ESRCH;
-	shared_lock(m, &ch->lock);
+	home = home_lock(m, &ch->lock);
 	ret = recv_locked(ch, elem, &wake);
-	return chan_done(m, ch, wake, ret == WOULD_WAIT ? -EAGAIN : ret);
+	return chan_done(m, ch, home, wake, ret == WOULD_WAIT ? -EAGAIN : ret);
 }
 
 int go_chan_send_until(struct go_chan *ch, const void *elem, int64_t deadline)
@@ -317,6 +328,7 @@ int go_chan_close(struct go_chan *ch)
 {
 	struct g_list wake;
 	struct m *m;
+	bool home;
 	int ret = 0;
 
 	if (!ch)
@@ -325,12 +337,12 @@ int go_chan_close(struct go_chan *ch)
 	m = wait_enter();
 	if (wait_refused(m))
 		return -ESRCH;
-	shared_lock(m, &ch->lock);
+	home = home_lock(m, &ch->lock);
 	if (ch->closed)
 		ret = -EPIPE;
 	else
 		close_locked(ch, &wake);
-	lock_release(&ch->lock);
+	home_unlock(m, &ch->lock, home);
 	g_ready_list(m, &wake);
 	wait_exit(m);
 	return ret;

@@ -5,6 +5,7 @@
 #ifndef CHAN_H
 #define CHAN_H
 
+#include "homelock.h"
 #include "wait.h"
 
 /**
@@ -25,7 +26,7 @@
  * without a buffer it is one.
  */
 struct go_chan {
-	struct lock lock;
+	struct home_lock lock;
 	uint32_t refs;
 	uint32_t cap;
 	uint32_t len;

@@ -85,11 +85,12 @@ static uint32_t pick_ready(const struct go_case *cases, uint32_t n)
 static bool try_case(struct m *m, struct go_case *c)
 {
 	struct g *wake = NULL;
+	bool home;
 	int ret;
 
-	shared_lock(m, &c->ch->lock);
+	home = home_lock(m, &c->ch->lock);
 	ret = case_do_locked(c, &wake);
-	lock_release(&c->ch->lock);
+	home_unlock(m, &c->ch->lock, home);
 	if (ret == WOULD_WAIT)
 		return false;
 	c->result = ret;
@@ -132,7 +133,7 @@ static uint32_t select_lock(const struct m *m, struct select *s)
 		return 0;
 	select_order(s);
 	for (i = 0; i < s->nr_order; i++)
-		lock_acquire(&s->order[i]->lock);
+		home_lock_away(m, &s->order[i]->lock);
 	return i;
 }
 
@@ -142,7 +143,7 @@ static void select_unlock(struct select *s, uint32_t n)
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
-		lock_release(&s->order[i]->lock);
+		lock_release(&s->order[i]->lock.lock);
 }
 
 static void after_unlock_all(struct g *prev, void *arg)
@@ -185,6 +186,7 @@ static void select_queue(struct select *s, struct g *g)
  */
 static void select_dequeue(const struct m *m, struct select *s)
 {
+	bool home;
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++) {
@@ -192,10 +194,10 @@ static void select_dequeue(const struct m *m, struct select *s)
 
 		if (!is_chan_case(c) || i == s->choice.index)
 			continue;
-		shared_lock(m, &c->ch->lock);
+		home = home_lock(m, &c->ch->lock);
 		if (s->waiters[i].queued)
 			waitq_del(case_waitq(c), &s->waiters[i]);
-		lock_release(&c->ch->lock);
+		home_unlock(m, &c->ch->lock, home);
 	}
 }
 

@@ -53,9 +53,9 @@ static int waiters(void)
 	struct m *m = wait_enter();
 	int n;
 
-	lock_acquire(&ch->lock);
+	home_lock_away(m, &ch->lock);
 	n = waitq_len(&ch->recvq) + waitq_len(&ch->sendq);
-	lock_release(&ch->lock);
+	lock_release(&ch->lock.lock);
 	wait_exit(m);
 	return n;
 }

@@ -51,9 +51,9 @@ static int waiters(int i)
 	struct m *m = wait_enter();
 	int n;
 
-	lock_acquire(&chs[i]->lock);
+	home_lock_away(m, &chs[i]->lock);
 	n = waitq_len(&chs[i]->recvq) + waitq_len(&chs[i]->sendq);
-	lock_release(&chs[i]->lock);
+	lock_release(&chs[i]->lock.lock);
 	wait_exit(m);
 	return n;
 }
