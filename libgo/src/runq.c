@@ -22,6 +22,9 @@
 /* How long a thief leaves it alone. */
 #define RUNNEXT_REST	(3 * GO_MICROSECOND)
 
+/* How often it looks then whether the owner has left its critical section. */
+#define SECTION_LOOKS	64
+
 /* In a batch for the global queue each one knows the one that far behind. */
 #define AHEAD		8
 
@@ -94,16 +97,29 @@ static bool runnext_stays(const struct p *victim, uint64_t next)
 	return true;
 }
 
+/* Has the P's owner left the critical section that it may have been in? */
+static bool section_left(const struct p *p)
+{
+	int i;
+
+	for (i = 0; i < SECTION_LOOKS; i++) {
+		if (!p_in_section(p))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
 /* Take who is to run next on another P. False if it cannot be had. */
 static bool runnext_raid(struct p *victim, uint64_t next)
 {
 	bool taken = false;
 
-	/* It is just about to take it itself, or to run it. */
+	/* Its owner is about to take it, or to put another one there. */
 	if (p_in_section(victim))
 		return false;
 	__atomic_fetch_add(&victim->raiders, 1, __ATOMIC_SEQ_CST);
-	if (!membarrier_works || (membarrier_all() && !p_in_section(victim)))
+	if (!membarrier_works || (membarrier_all() && section_left(victim)))
 		taken = __atomic_compare_exchange_n(&victim->words->runnext,
 						    &next, 0, false,
 						    __ATOMIC_ACQUIRE,
