@@ -13,14 +13,13 @@ struct at_home at_home[KGO_MAX_P + 1];
 /* Who holds it there is in a critical section, and leaves it without waiting for anybody. */
 static void wait_while_held(const struct home_lock *l, uint16_t home)
 {
-	static uint32_t never;
 	int i = 0;
 
 	while (__atomic_load_n(&at_home[home].lock, __ATOMIC_ACQUIRE) == l) {
 		if (i++ < HELD_SPIN)
 			cpu_relax();
 		else
-			futex_wait(&never, 0, HELD_SLEEP);
+			futex_sleep(HELD_SLEEP);
 	}
 }
 

@@ -6,6 +6,9 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,14 +45,28 @@ void futex_wake(uint32_t *word, int n)
 	errno = saved;
 }
 
+void futex_sleep(int64_t ns)
+{
+	static uint32_t never;
+
+	futex_wait(&never, 0, ns);
+}
+
+bool membarrier_works;
+
 bool membarrier_all(void)
 {
-	return !syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	if (!membarrier_works)
+		return false;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)) {
+		fprintf(stderr, "libgo: membarrier(2) does not work any more: %s\n",
+			strerror(errno));
+		abort();
+	}
+	return true;
 }
 
 uint32_t lock_sleepers;
-
-bool membarrier_works;
 
 /* Locks are used before there is a runtime, too. */
 static __attribute__((constructor)) void lock_init(void)

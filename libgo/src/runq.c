@@ -22,8 +22,9 @@
 /* How long a thief leaves it alone. */
 #define RUNNEXT_REST	(3 * GO_MICROSECOND)
 
-/* How often it looks then whether the owner has left its critical section. */
+/* How often it looks then whether the owner has left its critical section, and then sleeps. */
 #define SECTION_LOOKS	64
+#define SECTION_SLEEP	(20 * GO_MICROSECOND)
 
 /* In a batch for the global queue each one knows the one that far behind. */
 #define AHEAD		8
@@ -97,7 +98,11 @@ static bool runnext_stays(const struct p *victim, uint64_t next)
 	return true;
 }
 
-/* Has the P's owner left the critical section that it may have been in? */
+/*
+ * Has the P's owner left the critical section that it may have been in? One that stays in
+ * there is switched out, and it may be this thread that has its CPU: it wakes a spare in a
+ * section, and the kernel may have that preempt it.
+ */
 static bool section_left(const struct p *p)
 {
 	int i;
@@ -113,18 +118,24 @@ static bool section_left(const struct p *p)
 /* Take who is to run next on another P. False if it cannot be had. */
 static bool runnext_raid(struct p *victim, uint64_t next)
 {
-	bool taken = false;
+	bool taken = false, left;
 
 	/* Its owner is about to take it, or to put another one there. */
-	if (p_in_section(victim))
+	if (p_in_section(victim)) {
+		if (!section_left(victim))
+			futex_sleep(SECTION_SLEEP);
 		return false;
+	}
 	__atomic_fetch_add(&victim->raiders, 1, __ATOMIC_SEQ_CST);
-	if (!membarrier_works || (membarrier_all() && section_left(victim)))
+	left = !membarrier_all() || section_left(victim);
+	if (left)
 		taken = __atomic_compare_exchange_n(&victim->words->runnext,
 						    &next, 0, false,
 						    __ATOMIC_ACQUIRE,
 						    __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&victim->raiders, 1, __ATOMIC_RELEASE);
+	if (!left)
+		futex_sleep(SECTION_SLEEP);
 	return taken;
 }
 

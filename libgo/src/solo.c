@@ -35,14 +35,12 @@ void solo_over(void)
 
 void solo_end(void)
 {
-	static uint32_t never;
-
 	lock_acquire(&solo_lock);
 	if (__atomic_load_n(&solo, __ATOMIC_SEQ_CST)) {
 		__atomic_store_n(&solo, SOLO_ENDS, __ATOMIC_SEQ_CST);
 		membarrier_all();
 		while (p_in_section(&rt.ps[0]))
-			futex_wait(&never, 0, SECTION_LOOK);
+			futex_sleep(SECTION_LOOK);
 		/* All that was done in the section has happened. */
 		membarrier_all();
 		shadow_acquire(&rt.ps[0]);
