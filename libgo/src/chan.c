@@ -15,7 +15,6 @@
 #include "chan.h"
 #include "garbage.h"
 #include "select.h"
-#include "solo.h"
 
 #define ELEM_SIZE_MAX	UINT16_MAX
 #define CAP_MAX		UINT32_MAX

@@ -39,6 +39,8 @@ struct go_chan {
 	char buf[] cache_aligned;
 };
 
+_Static_assert(sizeof(struct go_chan) == CACHE_LINE, "a channel is one line");
+
 /* What an operation returns that would have to wait. */
 #define WOULD_WAIT	1000
 

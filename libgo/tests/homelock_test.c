@@ -4,7 +4,6 @@
  * and all at once, and a plain thread; never are two of them inside.
  */
 #include <pthread.h>
-#include <stdlib.h>
 
 #include "homelock.h"
 #include "test.h"
@@ -25,8 +24,14 @@ static int at_homes;
 static int rounds = ROUNDS;
 static pthread_barrier_t round_begins;
 
+static void pause_for(int pauses)
+{
+	while (pauses--)
+		cpu_relax();
+}
+
 /* Returns whether it was taken at home. */
-static bool take(struct m *m, int i, int pause)
+static bool take(struct m *m, int i, int pauses)
 {
 	bool home = home_lock(m, &locks[i].lock);
 	const void *me = m ? (void *)m : &at_homes;
@@ -34,22 +39,13 @@ static bool take(struct m *m, int i, int pause)
 	if (locks[i].inside)
 		ck_abort_msg("somebody is inside");
 	locks[i].inside = me;
-	while (pause--)
-		cpu_relax();
+	pause_for(pauses);
 	barrier();
 	if (locks[i].inside != me)
 		ck_abort_msg("two are inside");
 	locks[i].inside = NULL;
 	home_unlock(m, &locks[i].lock, home);
 	return home;
-}
-
-static void pause_some(uint64_t *rand)
-{
-	int pause = next_random(rand) % PAUSE;
-
-	while (pause--)
-		cpu_relax();
 }
 
 /*
@@ -71,7 +67,7 @@ static void *worker(void *arg)
 		n = i % (PS + 1) == me ? IN_A_ROW :
 					 next_random(&rand) % IN_A_ROW / 2;
 		if (n < IN_A_ROW)
-			pause_some(&rand);
+			pause_for(next_random(&rand) % PAUSE);
 		while (n--)
 			homes += take(m, i, n % 32 ? 0 : PAUSE);
 	}

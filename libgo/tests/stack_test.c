@@ -132,7 +132,7 @@ static void overflow_the_canary(void *arg)
 static void overflow_main(void *arg)
 {
 	struct go_opts opts = { .stack_size = (size_t)arg };
-	bool guarded = opts.stack_size >= 16 << 10;
+	bool guarded = opts.stack_size >= 1 << STACK_GUARD_MIN_SHIFT;
 
 	go_waitgroup_add(&wg, 1);
 	go_spawn_opts(guarded ? overflow : overflow_the_canary, arg, &opts);
